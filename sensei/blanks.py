@@ -1,0 +1,446 @@
+"""Blanks: what a pattern with ``__`` in it takes from a piece of code.
+
+This is the one place that compares syntax trees. The gate (is a blank left?),
+the notes (where was the blank, what stands in it?), naming a mistake, ``sensei
+reset`` and the taking of answers from a submission all ask here, so that they
+can't disagree.
+
+Comments, layout, docstrings and ``print`` calls are free: ``parse`` drops them
+from both sides. Everything else outside a blank has to be as it was given.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+BLANK = "__"
+MAX_DEPTH = 120  # of a syntax tree; a koan has 20, and Python's stack bears 1000
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+class Unreadable(Exception):
+    """A source that can't be parsed.
+
+    ``line`` is where (None when unknown), ``reason`` says why in plain words.
+    """
+
+    def __init__(self, reason: str, line: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.line = line
+
+
+@dataclass(frozen=True)
+class Fill:
+    """What stands where a blank was: one expression, or one or more statements."""
+
+    nodes: tuple[ast.AST, ...]
+
+    @property
+    def is_expression(self) -> bool:
+        return isinstance(self.nodes[0], ast.expr)
+
+    @property
+    def line(self) -> int:
+        return _line(self.nodes[0])
+
+    @property
+    def end_line(self) -> int:
+        return getattr(self.nodes[-1], "end_lineno", None) or _line(self.nodes[-1])
+
+    @property
+    def text(self) -> str:
+        """The fill as Python would write it: the same for every layout."""
+        return "\n".join(ast.unparse(node) for node in self.nodes)
+
+    def holds_line(self, line: int) -> bool:
+        return self.line <= line <= self.end_line
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Code that fits a pattern: its lines, and a fill for each blank, in order."""
+
+    first_line: int
+    last_line: int
+    fills: tuple[Fill, ...]
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """The first place where code is not as the pattern has it.
+
+    ``expected`` is what the pattern wants there (None: nothing more), ``found``
+    what the code has (None: it ends), ``line`` the line of the code.
+    """
+
+    line: int
+    expected: str | None
+    found: str | None
+
+
+# ----------------------------------------------------------------- reading
+
+
+def parse(source: str | bytes) -> ast.Module:
+    """The syntax tree of what counts in a source: no docstrings, no prints.
+
+    Raises Unreadable for a source that is not UTF-8, is not Python, or is
+    nested too deeply to be looked at.
+    """
+    try:
+        text = source.decode("utf-8-sig") if isinstance(source, bytes) else source
+        tree = ast.parse(text)
+    except UnicodeDecodeError as error:
+        before = error.object[: error.start]
+        raise Unreadable(
+            f"it is not UTF-8 (byte 0x{error.object[error.start]:02x})",
+            before.count(b"\n") + 1,
+        ) from None
+    except SyntaxError as error:
+        raise Unreadable(_syntax_reason(error), error.lineno) from None
+    except ValueError as error:  # NUL bytes, before Python 3.12
+        raise Unreadable(str(error)) from None
+    except (RecursionError, MemoryError):
+        raise Unreadable("it is nested too deeply") from None
+    if _deeper_than(MAX_DEPTH, tree):
+        raise Unreadable("it is nested too deeply")
+    return _drop_free(tree)
+
+
+def _deeper_than(limit: int, tree: ast.AST) -> bool:
+    level = [tree]
+    for _ in range(limit):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        if not level:
+            return False
+    return True
+
+
+def _syntax_reason(error: SyntaxError) -> str:
+    if isinstance(error, TabError):
+        return "tabs and spaces are mixed in its indentation"
+    return error.msg or "it is not Python"
+
+
+def find_blanks(tree: ast.AST) -> list[ast.Name]:
+    """Every ``__`` in a tree, in the order of the source."""
+    names = (
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and node.id == BLANK
+    )
+    return sorted(names, key=lambda name: (name.lineno, name.col_offset))
+
+
+def _drop_free(module: ast.Module) -> ast.Module:
+    for node in ast.walk(module):
+        for field in ("body", "orelse", "finalbody"):
+            block = getattr(node, field, None)
+            if isinstance(block, list):
+                kept = [
+                    statement
+                    for i, statement in enumerate(block)
+                    if not (_is_print(statement) or _is_docstring(node, field, i))
+                ]
+                # A block that was nothing but prints still has to be a block.
+                if block and not kept and field == "body" and node is not module:
+                    kept = [ast.copy_location(ast.Pass(), block[0])]
+                block[:] = kept
+    return module
+
+
+def _is_print(statement: ast.AST) -> bool:
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Call)
+        and isinstance(statement.value.func, ast.Name)
+        and statement.value.func.id == "print"
+        # These would do something besides printing.
+        and not any(
+            isinstance(node, ast.NamedExpr | ast.Yield | ast.YieldFrom | ast.Await)
+            for node in ast.walk(statement)
+        )
+    )
+
+
+def _is_docstring(owner: ast.AST, field: str, index: int) -> bool:
+    return (
+        field == "body"
+        and index == 0
+        and isinstance(owner, ast.Module | ast.ClassDef | Function)
+        and isinstance(owner.body[0], ast.Expr)
+        and isinstance(owner.body[0].value, ast.Constant)
+        and isinstance(owner.body[0].value.value, str)
+    )
+
+
+# ---------------------------------------------------------------- matching
+
+
+def match(
+    pattern: Sequence[ast.stmt], code: Sequence[ast.stmt], line: int = 1
+) -> Fit | Misfit:
+    """Fit a whole block of code to a pattern.
+
+    ``__`` in the pattern takes one expression or, alone on a line, one or more
+    statements. ``line`` is where a block stands that has no statement at all.
+    """
+    matcher = _Matcher()
+    fills = matcher.block(tuple(pattern), tuple(code), line)
+    if fills is None:
+        assert matcher.misfit is not None
+        return matcher.misfit
+    return _fit(code, fills)
+
+
+def locate(pattern: Sequence[ast.stmt], code: ast.AST) -> list[Fit]:
+    """Every place in a function where a pattern of consecutive statements fits.
+
+    Here ``...`` alone on a line skips statements. What fits only inside the
+    fill of another fit is not listed: a learner may write there what they like.
+    """
+    fits = [
+        fit
+        for block in _blocks(code)
+        for start in range(len(block))
+        if (fit := _prefix(tuple(pattern), block[start:]))
+    ]
+    return [fit for fit in fits if not any(_inside(fit, other) for other in fits)]
+
+
+def alike(pattern: str, fill: Fill) -> bool:
+    """Whether a fill is what a pattern says: as syntax, numbers compared by value.
+
+    ``...`` in the pattern stands for any one expression. Prints don't count.
+    """
+    code = parse(fill.text).body
+    matcher = _Matcher(any_dots=True, by_value=True)
+    return matcher.block(tuple(parse(pattern).body), tuple(code), 1) is not None
+
+
+def _fit(code: Sequence[ast.stmt], fills: tuple[Fill, ...]) -> Fit:
+    first = _line(code[0]) if code else 1
+    last = max((_end_line(statement) for statement in code), default=first)
+    return Fit(first, last, fills)
+
+
+def _prefix(pattern: tuple[ast.stmt, ...], code: Sequence[ast.stmt]) -> Fit | None:
+    stretches = any(_is_dots(s) or _is_blank_statement(s) for s in pattern)
+    longest = len(code) if stretches else len(pattern)
+    for length in range(1 if stretches else longest, min(longest, len(code)) + 1):
+        fills = _Matcher(skips=True).block(pattern, tuple(code[:length]), 1)
+        if fills is not None:
+            return _fit(code[:length], fills)
+    return None
+
+
+def _inside(fit: Fit, other: Fit) -> bool:
+    return fit is not other and any(
+        fill.line <= fit.first_line and fit.last_line <= fill.end_line
+        for fill in other.fills
+        if not fill.is_expression
+    )
+
+
+def _blocks(tree: ast.AST) -> Iterator[list[ast.stmt]]:
+    for node in ast.walk(tree):
+        for field in ("body", "orelse", "finalbody"):
+            block = getattr(node, field, None)
+            if isinstance(block, list) and block:
+                yield block
+
+
+Fills = tuple[Fill, ...]
+
+
+class _Matcher:
+    """One comparison: its rules, and the furthest place where it failed."""
+
+    def __init__(
+        self, skips: bool = False, any_dots: bool = False, by_value: bool = False
+    ) -> None:
+        self.skips = skips
+        self.any_dots = any_dots
+        self.by_value = by_value
+        self.misfit: Misfit | None = None
+
+    def block(
+        self, pattern: tuple[ast.stmt, ...], code: tuple[ast.stmt, ...], line: int
+    ) -> Fills | None:
+        """The fills of a block; ``line`` is where it would go on if it is empty."""
+        if not pattern:
+            if code:
+                self._note(_line(code[0]), None, code[0])
+                return None
+            return ()
+        head, rest = pattern[0], pattern[1:]
+        if _is_blank_statement(head):
+            return self._stretch(head, rest, code, line, at_least=1)
+        if self.skips and _is_dots(head):
+            return self._stretch(head, rest, code, line, at_least=0)
+        if not code:
+            self._note(line, head, None)
+            return None
+        fills = self.node(head, code[0])
+        if fills is None:
+            self._note(_line(code[0]), head, code[0])
+            return None
+        after = self.block(rest, code[1:], _end_line(code[0]))
+        return None if after is None else fills + after
+
+    def _stretch(
+        self,
+        head: ast.stmt,
+        rest: tuple[ast.stmt, ...],
+        code: tuple[ast.stmt, ...],
+        line: int,
+        at_least: int,
+    ) -> Fills | None:
+        """Let the head of a pattern take as few statements as will do."""
+        if len(code) < at_least:
+            self._note(line, head, None)
+        for length in range(at_least, len(code) + 1):
+            taken = (Fill(tuple(code[:length])),) if at_least else ()
+            end = _end_line(code[length - 1]) if length else line
+            after = self.block(rest, code[length:], end)
+            if after is not None:
+                return taken + after
+        return None
+
+    def node(self, pattern: object, code: object) -> Fills | None:
+        """The fills of one node, or of a list or a plain value in a field."""
+        if isinstance(pattern, ast.Name) and pattern.id == BLANK:
+            return (Fill((code,)),) if isinstance(code, ast.expr) else None
+        if self.any_dots and _is_dots(pattern) and isinstance(code, ast.expr):
+            return ()
+        if self.by_value and isinstance(pattern, ast.expr):
+            number = number_of(pattern)
+            if number is not None:
+                return () if _close(number, number_of(code)) else None
+        if isinstance(pattern, list):
+            return self._list(pattern, code)
+        if isinstance(pattern, ast.AST):
+            return self._fields(pattern, code)
+        return () if type(pattern) is type(code) and pattern == code else None
+
+    def _list(self, pattern: list[object], code: object) -> Fills | None:
+        if not isinstance(code, list):
+            return None
+        if pattern and isinstance(pattern[0], ast.stmt):
+            line = _line(code[0]) if code else 1
+            return self.block(tuple(pattern), tuple(code), line)  # type: ignore[arg-type]
+        if len(pattern) != len(code):
+            return None
+        return self._all(zip(pattern, code, strict=True))
+
+    def _fields(self, pattern: ast.AST, code: object) -> Fills | None:
+        if type(pattern) is not type(code):
+            return None
+        return self._all(
+            (getattr(pattern, field, None), getattr(code, field, None))
+            for field in pattern._fields
+            if field not in _IRRELEVANT
+        )
+
+    def _all(self, pairs: Iterator[tuple[object, object]]) -> Fills | None:
+        fills: Fills = ()
+        for pattern, code in pairs:
+            found = self.node(pattern, code)
+            if found is None:
+                return None
+            fills += found
+        return fills
+
+    def _note(
+        self, line: int, expected: ast.AST | None, found: ast.AST | None
+    ) -> None:
+        if self.misfit is None or line > self.misfit.line:
+            self.misfit = Misfit(line, _headline(expected), _headline(found))
+
+
+_IRRELEVANT = ("ctx", "type_comment", "kind", "type_ignores", "type_params")
+
+
+def number_of(node: object) -> float | int | complex | None:
+    """The number that a literal, or arithmetic on literals, comes to; else None."""
+    if isinstance(node, ast.Constant):
+        plain = isinstance(node.value, int | float | complex)
+        return node.value if plain and not isinstance(node.value, bool) else None
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
+        number = number_of(node.operand)
+        if number is None or isinstance(node.op, ast.UAdd):
+            return number
+        return -number
+    if isinstance(node, ast.BinOp):
+        return _arithmetic(node.op, number_of(node.left), number_of(node.right))
+    return None
+
+
+def _arithmetic(
+    op: ast.operator,
+    left: float | int | complex | None,
+    right: float | int | complex | None,
+) -> float | int | complex | None:
+    if left is None or right is None:
+        return None
+    try:
+        match op:
+            case ast.Add():
+                return left + right
+            case ast.Sub():
+                return left - right
+            case ast.Mult():
+                return left * right
+            case ast.Div():
+                return left / right
+            case ast.Pow() if abs(right) <= 64 and abs(left) <= 1e6:
+                power: float | int | complex = left**right
+                return power
+    except (ArithmeticError, ValueError):
+        pass
+    return None
+
+
+def _close(
+    left: float | int | complex, right: float | int | complex | None
+) -> bool:
+    if right is None:
+        return False
+    if isinstance(left, complex) or isinstance(right, complex):
+        return left == right
+    try:
+        return left == right or math.isclose(left, right, rel_tol=1e-6, abs_tol=1e-12)
+    except OverflowError:  # an int beyond every float
+        return False
+
+
+def _is_blank_statement(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == BLANK
+    )
+
+
+def _is_dots(node: object) -> bool:
+    if isinstance(node, ast.Expr):
+        node = node.value
+    return isinstance(node, ast.Constant) and node.value is Ellipsis
+
+
+def _line(node: ast.AST) -> int:
+    decorators = getattr(node, "decorator_list", None)
+    return (decorators[0] if decorators else node).lineno  # type: ignore[attr-defined, no-any-return]
+
+
+def _end_line(node: ast.AST) -> int:
+    return getattr(node, "end_lineno", None) or _line(node)
+
+
+def _headline(node: ast.AST | None) -> str | None:
+    """The first line of a node's source: enough to recognise it."""
+    return None if node is None else ast.unparse(node).strip().splitlines()[0]

@@ -1,0 +1,271 @@
+"""A lesson: what was given, what a learner made of it, and what fills its blanks.
+
+A lesson is a .py file of koans with the notes beside it. Where its solution is
+at hand, the lesson as it was given is that solution with the fills blanked; no
+other copy is kept.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from sensei import blanks, notes
+from sensei.blanks import Fill, Function, Misfit, Unreadable
+from sensei.notes import LessonNotes, Note
+
+
+class NotAsGiven(Exception):
+    """A koan that was changed outside its blank, or is not there.
+
+    ``line`` is where, in the learner's file; ``reason`` says what was expected;
+    ``in_koan`` is False when it is the lesson around the koans that was changed.
+    """
+
+    def __init__(self, reason: str, line: int = 1, *, in_koan: bool = True) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.line = line
+        self.in_koan = in_koan
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file of koans as it stands on disk.
+
+    ``text`` may be bytes, as a submission brings it. Raises Unreadable when it
+    is asked for a tree that can't be had.
+    """
+
+    text: str | bytes
+
+    @classmethod
+    def read(cls, path: Path) -> Source:
+        return cls(path.read_bytes())
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return blanks.parse(self.text)
+
+    @cached_property
+    def koans(self) -> dict[str, list[Function]]:
+        """The definitions of each koan, in order; more than one is a fault."""
+        found: dict[str, list[Function]] = {}
+        for node in self.tree.body:
+            if isinstance(node, Function) and node.name.startswith("test_"):
+                found.setdefault(node.name, []).append(node)
+        return found
+
+    def question(self, name: str) -> str:
+        """A koan's docstring: what it tells and asks."""
+        for node in self._raw.body:
+            if isinstance(node, Function) and node.name == name:
+                return ast.get_docstring(node) or ""
+        return ""
+
+    @cached_property
+    def decoded(self) -> str:
+        text = self.text
+        return text.decode("utf-8-sig") if isinstance(text, bytes) else text
+
+    @cached_property
+    def _raw(self) -> ast.Module:
+        return ast.parse(self.decoded)
+
+
+class Given:
+    """A lesson as it was given, made from its solution and its notes.
+
+    It keeps a tree of its own, in which each koan it was asked for is blanked.
+    """
+
+    def __init__(self, solution: Source, notes: LessonNotes) -> None:
+        self.solution = solution
+        self.notes = notes
+        self._koans: dict[str, tuple[Function, Fill]] = {}
+
+    def function(self, name: str) -> Function:
+        """A koan as given, with ``__`` where the fill was; raises NotAsGiven."""
+        return self._koan(name)[0]
+
+    def fill(self, name: str) -> Fill:
+        """What the solution has in a koan's blank; raises NotAsGiven."""
+        return self._koan(name)[1]
+
+    def _koan(self, name: str) -> tuple[Function, Fill]:
+        if name not in self._koans:
+            if name not in self.solution.koans:
+                raise NotAsGiven(f"the solution has no {name}")
+            function = self.solution.koans[name][0]
+            fill = find_fill(self.notes.koans[name], function)
+            _Blanker(fill).visit(function)
+            self._koans[name] = function, fill
+        return self._koans[name]
+
+    def text(self) -> str:
+        """The whole lesson as it was given, letter by letter."""
+        fills = [self.fill(name) for name in self.notes.koans]
+        return replaced(
+            self.solution.decoded, [(fill, blanks.BLANK) for fill in fills]
+        )
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A learner's lesson file with its notes and, where at hand, what was given."""
+
+    path: Path
+    notes: LessonNotes
+    source: Source
+    given: Given | None
+
+    @classmethod
+    def read(cls, path: Path, notes_path: Path, solution: Path | None) -> Lesson:
+        """Raises OSError, NotesError; an unreadable source shows when it is used."""
+        loaded = notes.load(notes_path)
+        given = None
+        if solution is not None and solution.exists():
+            given = Given(Source.read(solution), loaded)
+        return cls(path, loaded, Source.read(path), given)
+
+    @property
+    def readable_koans(self) -> Collection[str]:
+        """The koans that are in the file; none where it can't be read."""
+        try:
+            return self.source.koans.keys()
+        except Unreadable:
+            return ()
+
+    def blank_line(self, name: str) -> int | None:
+        """The line of a koan's first ``__``; None when it is filled or not there."""
+        for function in self.source.koans.get(name, []):
+            if left := blanks.find_blanks(function):
+                return left[0].lineno
+        return None
+
+    def line(self, name: str) -> int:
+        """Where a koan is defined; 1 where it is not there."""
+        if name not in self.readable_koans:
+            return 1
+        return self.source.koans[name][0].lineno
+
+    def function(self, name: str) -> Function:
+        """A koan's one definition; raises NotAsGiven when there is none, or two."""
+        found = self.source.koans.get(name, [])
+        if not found:
+            raise NotAsGiven(f"{name} is not there any more{self._renamed_to()}")
+        if len(found) > 1:
+            lines = " and ".join(str(node.lineno) for node in found)
+            raise NotAsGiven(f"{name} is there twice, at lines {lines}", found[1].lineno)
+        return found[0]
+
+    def _renamed_to(self) -> str:
+        new = [name for name in self.source.koans if name not in self.notes.koans]
+        return f" ({', '.join(new)} is new: was it renamed?)" if new else ""
+
+    def fill(self, name: str) -> Fill:
+        """What stands in a koan's blank; raises NotAsGiven for any other change."""
+        function = self.function(name)
+        if self.given is None:
+            return find_fill(self.notes.koans[name], function)
+        check_frame(self.given.solution.tree, self.source.tree)
+        fit = blanks.match([self.given.function(name)], [function])
+        if isinstance(fit, Misfit):
+            raise NotAsGiven(_sentence(fit), fit.line)
+        return fit.fills[0]
+
+
+def find_fill(note: Note, function: Function) -> Fill:
+    """The fill of a koan, found by what its notes say it asks."""
+    fits = blanks.locate(note.pattern, function)
+    if len(fits) == 1:
+        return fits[0].fills[0]
+    expected = note.asks.strip()
+    if not fits:
+        raise NotAsGiven(f"expected here: {expected}", function.lineno)
+    lines = ", ".join(str(fit.first_line) for fit in fits)
+    raise NotAsGiven(
+        f"`{expected}` is there more than once, at lines {lines}", fits[1].first_line
+    )
+
+
+def check_frame(given: ast.Module, found: ast.Module) -> None:
+    """Raise NotAsGiven if anything but koans was changed at the top level.
+
+    Imports may come in any order, and one that is not needed any more may go:
+    editors do that by themselves.
+    """
+    known = {name for node in given.body for name in _imported(node)}
+    for node in found.body:
+        for name in _imported(node):
+            if name not in known:
+                raise NotAsGiven(f"`{name}` was not given", node.lineno, in_koan=False)
+    fit = blanks.match(list(_others(given)), list(_others(found)))
+    if isinstance(fit, Misfit):
+        raise NotAsGiven(_sentence(fit), fit.line, in_koan=False)
+
+
+def _imported(node: ast.stmt) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (f"import {ast.unparse(alias)}" for alias in node.names)
+    if isinstance(node, ast.ImportFrom):
+        origin = "." * node.level + (node.module or "")
+        yield from (f"from {origin} import {ast.unparse(a)}" for a in node.names)
+
+
+def _others(module: ast.Module) -> Iterator[ast.stmt]:
+    for node in module.body:
+        is_koan = isinstance(node, Function) and node.name.startswith("test_")
+        if not is_koan and not isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+
+
+def _sentence(misfit: Misfit) -> str:
+    if misfit.expected is None:
+        return f"`{misfit.found}` was not given"
+    if misfit.found is None:
+        return f"`{misfit.expected}` is missing"
+    if misfit.expected == misfit.found:
+        return f"something in `{misfit.expected}` was changed"
+    return f"expected `{misfit.expected}`, found `{misfit.found}`"
+
+
+# ---------------------------------------------------------------- blanking
+
+
+class _Blanker(ast.NodeTransformer):
+    """Puts ``__`` where a fill stands, in place."""
+
+    def __init__(self, fill: Fill) -> None:
+        self.first = fill.nodes[0]
+        self.rest = fill.nodes[1:]
+
+    def visit(self, node: ast.AST) -> ast.AST | None:
+        if node in self.rest:
+            return None
+        if node is not self.first:
+            return self.generic_visit(node)
+        name = ast.copy_location(ast.Name(blanks.BLANK, ast.Load()), node)
+        is_expression = isinstance(node, ast.expr)
+        return name if is_expression else ast.copy_location(ast.Expr(name), node)
+
+
+def replaced(text: str, changes: Sequence[tuple[Fill, str]]) -> str:
+    """A source with the text of some fills replaced, each where it stands.
+
+    A text of several lines is put in at the indentation of the fill.
+    """
+    starts = [0]
+    for line in text.split("\n"):
+        starts.append(starts[-1] + len(line.encode()) + 1)
+    raw = text.encode()
+    for fill, new in sorted(changes, key=lambda change: -change[0].line):
+        first, last = fill.nodes[0], fill.nodes[-1]
+        start = starts[first.lineno - 1] + first.col_offset  # type: ignore[attr-defined]
+        end = starts[last.end_lineno - 1] + last.end_col_offset  # type: ignore[attr-defined]
+        indent = "\n" + " " * first.col_offset  # type: ignore[attr-defined]
+        raw = raw[:start] + new.replace("\n", indent).encode() + raw[end:]
+    return raw.decode()

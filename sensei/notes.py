@@ -1,0 +1,156 @@
+"""The sensei's notes: the .toml beside a lesson, read and checked.
+
+Per koan: what it asks, three hints, named mistakes, the sentence shown when it
+turns green, a link. Per lesson: the lines shown when it is done.
+"""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sensei import blanks
+
+HINTS = 3
+
+
+class NotesError(Exception):
+    """Notes that can't be used; the message names the file, the place, the fault."""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong answer that people give, and the sentence that diagnoses it."""
+
+    fill: str
+    says: str
+
+
+@dataclass(frozen=True)
+class Note:
+    """What the sensei may say about one koan."""
+
+    name: str
+    asks: str
+    hints: tuple[str, ...]
+    because: str
+    mistakes: tuple[Mistake, ...]
+    link: str
+    also_right: tuple[str, ...] = ()
+    points: int = 1
+
+    @cached_property
+    def pattern(self) -> list[ast.stmt]:
+        """``asks``, parsed: the statements with the blank in them."""
+        return blanks.parse(self.asks).body
+
+    @cached_property
+    def is_prediction(self) -> bool:
+        """A blank inside an assert is a prediction; every other is code."""
+        return any(
+            blanks.find_blanks(node)
+            for statement in self.pattern
+            for node in ast.walk(statement)
+            if isinstance(node, ast.Assert)
+        )
+
+
+@dataclass(frozen=True)
+class LessonNotes:
+    """A lesson's notes: its koans in order, and what is said when it is done."""
+
+    say: str
+    learned: str
+    caught: str
+    link: str
+    koans: Mapping[str, Note]
+
+
+def load(path: Path, text: str | None = None) -> LessonNotes:
+    """Read notes from a .toml file (or from its text); raises NotesError."""
+    try:
+        tables = tomllib.loads(path.read_text("utf-8") if text is None else text)
+    except OSError as error:
+        raise NotesError(f"{path}: can't be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise NotesError(f"{path}: not UTF-8 at byte {error.start}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise NotesError(f"{path}: {error}") from None
+    lesson = _Table(f"{path}: [lesson]", tables.pop("lesson", {}))
+    notes = LessonNotes(
+        say=lesson.text("say"),
+        learned=lesson.text("learned"),
+        caught=lesson.text("caught"),
+        link=lesson.text("link"),
+        koans={
+            name: _note(name, _Table(f"{path}: [{name}]", table))
+            for name, table in tables.items()
+        },
+    )
+    lesson.finish()
+    return notes
+
+
+def _note(name: str, table: _Table) -> Note:
+    note = Note(
+        name=name,
+        asks=table.text("asks"),
+        hints=table.texts("hints"),
+        because=table.text("because"),
+        mistakes=tuple(
+            Mistake(mistake.text("fill"), mistake.text("says"))
+            for mistake in table.tables("mistakes")
+        ),
+        link=table.text("link"),
+        also_right=table.texts("also_right", default=()),
+        points=table.number("points", default=1),
+    )
+    table.finish()
+    if len(note.hints) != HINTS:
+        raise NotesError(f"{table.place}: {HINTS} hints, please, not {len(note.hints)}")
+    return note
+
+
+class _Table:
+    """A TOML table that knows its place, and what has been asked of it."""
+
+    def __init__(self, place: str, content: object) -> None:
+        if not isinstance(content, dict):
+            raise NotesError(f"{place}: should be a table")
+        self.place = place
+        self.content: dict[str, Any] = dict(content)
+
+    def text(self, key: str) -> str:
+        value = self.content.pop(key, None)
+        if not isinstance(value, str) or not value.strip():
+            raise NotesError(f"{self.place}: {key} is missing, or not a text")
+        return value
+
+    def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        value = self.content.pop(key, default)
+        if not isinstance(value, list | tuple) or not all(
+            isinstance(item, str) and item.strip() for item in value
+        ):
+            raise NotesError(f"{self.place}: {key} is missing, or not a list of texts")
+        return tuple(value)
+
+    def number(self, key: str, default: int) -> int:
+        value = self.content.pop(key, default)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise NotesError(f"{self.place}: {key} is not a whole number, 0 or more")
+        return value
+
+    def tables(self, key: str) -> list[_Table]:
+        value = self.content.pop(key, None)
+        if not isinstance(value, list):
+            raise NotesError(f"{self.place}: {key} are missing")
+        return [_Table(f"{self.place} {key}", item) for item in value]
+
+    def finish(self) -> None:
+        if self.content:
+            raise NotesError(f"{self.place}: does not know {', '.join(self.content)}")

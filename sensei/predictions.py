@@ -1,0 +1,240 @@
+"""What may fill a prediction, and what it comes to.
+
+A prediction is made before the answer is known, so nothing that the koan
+computed may stand in it: only literals, arithmetic, comparisons, ``and``,
+``or``, ``not``, tuples, lists, sets, dicts, ``float("nan")``, ``float("inf")``,
+attributes of imported modules (``torch.float32``) and the koan's own
+parameters. The engine works such a fill out by itself, within bounds; nothing
+here ever runs what a learner wrote.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+MAX_NODES = 500  # of one fill
+MAX_LENGTH = 1000  # of a string or a list that arithmetic makes
+MAX_BITS = 1100  # of an int; 2.0**-1074 is the smallest float
+
+PLAIN_WORDS = 'float("nan") or float("inf")'
+
+
+class Refused(Exception):
+    """A fill that is not a prediction; the message says why, to the learner."""
+
+
+def evaluate(fill: ast.expr, names: Mapping[str, object]) -> Any:
+    """The value of a prediction.
+
+    ``names`` are those that may be used: the koan's parameters, and modules for
+    their attributes. Raises Refused for everything that is not a prediction, or
+    that is too big to be worked out.
+    """
+    if sum(1 for _ in ast.walk(fill)) > MAX_NODES:
+        raise Refused("This is too long for a prediction.")
+    try:
+        return _Evaluator(names).value(fill)
+    except (ArithmeticError, TypeError, ValueError) as error:
+        reason = str(error).rstrip(".") or type(error).__name__
+        raise Refused(f"This can't be worked out: {reason}.") from None
+
+
+_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+}
+_UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
+    ast.UAdd: operator.pos,
+    ast.USub: operator.neg,
+    ast.Not: operator.not_,
+    ast.Invert: operator.invert,
+}
+_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Is: operator.is_,
+    ast.IsNot: operator.is_not,
+    ast.In: lambda item, items: item in items,
+    ast.NotIn: lambda item, items: item not in items,
+}
+
+
+class _Evaluator:
+    def __init__(self, names: Mapping[str, object]) -> None:
+        self.names = names
+
+    def value(self, node: ast.expr) -> Any:
+        match node:
+            case ast.Constant():
+                return self._constant(node)
+            case ast.Tuple(elts=items):
+                return tuple(map(self.value, items))
+            case ast.List(elts=items):
+                return list(map(self.value, items))
+            case ast.Set(elts=items):
+                return set(map(self.value, items))
+            case ast.Dict(keys=keys, values=values) if None not in keys:
+                return {
+                    self.value(key): self.value(value)
+                    for key, value in zip(keys, values, strict=True)
+                    if key is not None
+                }
+            case ast.UnaryOp():
+                return _UNARY[type(node.op)](self.value(node.operand))
+            case ast.BinOp() if type(node.op) in _BINARY:
+                return self._arithmetic(node)
+            case ast.BoolOp():
+                return self._and_or(node)
+            case ast.Compare():
+                return self._comparison(node)
+            case ast.Name():
+                return self._name(node)
+            case ast.Attribute():
+                return self._attribute(node)
+            case ast.Call():
+                return self._call(node)
+        raise Refused(
+            f"`{_short(node)}` does not belong into a prediction. Write down what "
+            f"you expect: a number, None, True, False, or a list of them."
+        )
+
+    def _constant(self, node: ast.Constant) -> object:
+        if node.value is Ellipsis:
+            raise Refused("`...` is not a prediction. Write down what you expect.")
+        return node.value
+
+    def _arithmetic(self, node: ast.BinOp) -> Any:
+        left, right = self.value(node.left), self.value(node.right)
+        _stay_small(node.op, left, right)
+        return _BINARY[type(node.op)](left, right)
+
+    def _and_or(self, node: ast.BoolOp) -> Any:
+        stop_at = isinstance(node.op, ast.Or)
+        for item in node.values:
+            value = self.value(item)
+            if bool(value) is stop_at:
+                break
+        return value
+
+    def _comparison(self, node: ast.Compare) -> bool:
+        left = self.value(node.left)
+        for op, item in zip(node.ops, node.comparators, strict=True):
+            right = self.value(item)
+            if not _COMPARE[type(op)](left, right):
+                return False
+            left = right
+        return True
+
+    def _name(self, node: ast.Name) -> Any:
+        known = self.names.get(node.id)
+        if node.id in self.names and not isinstance(known, ModuleType):
+            return known
+        if node.id in ("nan", "inf"):
+            raise Refused(f'Write float("{node.id}") for {node.id}.')
+        raise Refused(
+            f"`{node.id}` is not a value you can write down. A prediction is what "
+            f"you expect before anything has run: a number, None, True, False, or "
+            f"a list of them."
+        )
+
+    def _attribute(self, node: ast.Attribute) -> Any:
+        path = _dotted(node)
+        if path is None or not isinstance(self.names.get(path[0]), ModuleType):
+            raise Refused(
+                f"`{_short(node)}` asks the koan for its answer. Write down what "
+                f"you expect before it runs."
+            )
+        value: Any = self.names[path[0]]
+        for name in path[1:]:
+            if name.startswith("_") or not hasattr(value, name):
+                raise Refused(f"`{_short(node)}` can't be used in a prediction.")
+            value = getattr(value, name)
+        if not _is_plain(value):
+            raise Refused(f"`{_short(node)}` can't be used in a prediction.")
+        return value
+
+    def _call(self, node: ast.Call) -> float:
+        match node:
+            case ast.Call(
+                func=ast.Name(id="float"),
+                args=[ast.Constant(value=str(word))],
+                keywords=[],
+            ) if word.strip().lower().lstrip("+-") in ("nan", "inf", "infinity"):
+                return float(word)
+            case ast.Call(func=ast.Name(id="approx")):
+                raise Refused("Leave approx out: where it is needed, it is given.")
+        raise Refused(
+            f"`{_short(node)}` calls something. A prediction is written down before "
+            f"anything runs: no calls, save {PLAIN_WORDS}."
+        )
+
+
+def as_text(value: object) -> str:
+    """A prediction's value as a learner would write it down."""
+    match value:
+        case float() if value != value or value in (math.inf, -math.inf):
+            return f'float("{value}")'
+        case list():
+            return f"[{', '.join(map(as_text, value))}]"
+        case tuple():
+            return f"({', '.join(map(as_text, value))}{',' * (len(value) == 1)})"
+        case dict():
+            pairs = (f"{as_text(k)}: {as_text(v)}" for k, v in value.items())
+            return f"{{{', '.join(pairs)}}}"
+    return repr(value)
+
+
+def _dotted(node: ast.expr) -> list[str] | None:
+    """["torch", "float32"] for torch.float32; None for anything else."""
+    names: list[str] = []
+    while isinstance(node, ast.Attribute):
+        names.append(node.attr)
+        node = node.value
+    return [node.id, *reversed(names)] if isinstance(node, ast.Name) else None
+
+
+def _is_plain(value: object) -> bool:
+    """Compares as Python compares: an always-equal object does not get in."""
+    if isinstance(value, ModuleType):
+        return False
+    kind = type(value)
+    return kind in (bool, int, float, str) or kind.__eq__ is object.__eq__
+
+
+def _stay_small(op: ast.operator, left: Any, right: Any) -> None:
+    """Raise Refused before arithmetic makes something huge, or formats text."""
+    if isinstance(op, ast.Mod) and isinstance(left, str | bytes):
+        raise Refused("Text formatting does not belong into a prediction.")
+    sizes = [len(side) for side in (left, right) if hasattr(side, "__len__")]
+    ints = [abs(side) for side in (left, right) if isinstance(side, int)]
+    if isinstance(op, ast.Mult) and sizes and ints:
+        sizes = [sizes[0] * ints[0]]
+    if sum(sizes) > MAX_LENGTH:
+        raise Refused("This is too long for a prediction.")
+    if len(ints) == 2 and _bits(op, left, right) > MAX_BITS:
+        raise Refused("This number is too big to be worked out.")
+
+
+def _bits(op: ast.operator, left: int, right: int) -> int:
+    if isinstance(op, ast.Pow):
+        return left.bit_length() * max(right, 0) if abs(left) > 1 else 1
+    return left.bit_length() + right.bit_length()
+
+
+def _short(node: ast.expr) -> str:
+    text = " ".join(ast.unparse(node).split())
+    return text if len(text) <= 40 else text[:37] + "..."
