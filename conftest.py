@@ -1,18 +1,92 @@
-"""The devices that every koan runs on, and nothing else."""
+"""The devices that every koan runs on, and nothing else.
+
+A koan runs on the CPU and, where there is one, on CUDA. ``--device NAME`` (as
+often as you like) chooses others.
+"""
 
 import pytest
 import torch
 
 pytest_plugins = ["sensei.plugin"]
 
+# "cpu", then "cuda" if it works here; and why not, if it does not.
+DEVICES = pytest.StashKey[tuple[str, ...]]()
+WHY_NO_CUDA = pytest.StashKey[str]()
 
-def pytest_addoption(parser):
-    parser.addoption("--device", action="append", help="run on this device only")
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--device",
+        action="append",
+        metavar="NAME",
+        help="run the koans on this device (cpu, cuda, cuda:1, mps, ...); repeatable",
+    )
 
 
-def pytest_generate_tests(metafunc):
+def pytest_configure(config: pytest.Config) -> None:
+    there = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+    asked = tuple(dict.fromkeys(config.getoption("device") or there))
+    for name in asked:
+        if fault := _fault(name):
+            raise pytest.UsageError(
+                f"--device {name}: {fault}. There is: {', '.join(there)}."
+            )
+    config.stash[DEVICES] = asked
+
+
+def _fault(name: str) -> str | None:
+    """Why a device can't be used here; None if it can."""
+    try:
+        torch.zeros(1, device=name).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        return str(error).strip().splitlines()[0].rstrip(".")
+    return None
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    devices = ", ".join(config.stash[DEVICES])
+    return f"devices: {devices}{_why_no_cuda()} (torch {torch.__version__})"
+
+
+def _why_no_cuda() -> str:
+    if torch.cuda.is_available():
+        return ""
+    if not torch.backends.cuda.is_built():
+        return "; no CUDA: this torch was built without it"
+    return "; no CUDA: torch finds no such device, or no driver for it"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """``device`` varies fastest, so that a koan's devices stay side by side."""
     if "device" in metafunc.fixturenames:
-        devices = metafunc.config.getoption("device") or (
-            ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
-        )
-        metafunc.parametrize("device", devices)
+        metafunc.parametrize("device", metafunc.config.stash[DEVICES])
+
+
+@pytest.fixture(autouse=True)
+def torch_as_it_was():
+    """Put torch's global state back after each koan, whatever a fill did to it."""
+    before = [ask() for ask, _ in STATE]
+    seed = torch.get_rng_state()
+    yield
+    torch.set_rng_state(seed)
+    for (ask, put_back), value in zip(STATE, before, strict=True):
+        if ask() != value:
+            put_back(value)
+
+
+def default_device(device: torch.device) -> None:
+    """None is the default of the default: setting "cpu" would slow every call."""
+    torch.set_default_device(None if device.type == "cpu" else device)
+
+
+STATE = [
+    (torch.get_default_dtype, torch.set_default_dtype),
+    (torch.get_default_device, default_device),
+    (torch.is_grad_enabled, torch.set_grad_enabled),
+    (torch.get_num_threads, torch.set_num_threads),
+    (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
+    (
+        torch.are_deterministic_algorithms_enabled,
+        torch.use_deterministic_algorithms,
+    ),
+]

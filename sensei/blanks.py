@@ -88,6 +88,9 @@ class Misfit:
 def parse(source: str | bytes) -> ast.Module:
     """The syntax tree of what counts in a source: no docstrings, no prints.
 
+    The docstring of a module stays: a source may as well be a fill, and a fill
+    may be a text.
+
     Raises Unreadable for a source that is not UTF-8, is not Python, or is
     nested too deeply to be looked at.
     """
@@ -171,7 +174,7 @@ def _is_docstring(owner: ast.AST, field: str, index: int) -> bool:
     return (
         field == "body"
         and index == 0
-        and isinstance(owner, ast.Module | ast.ClassDef | Function)
+        and isinstance(owner, ast.ClassDef | Function)
         and isinstance(owner.body[0], ast.Expr)
         and isinstance(owner.body[0].value, ast.Constant)
         and isinstance(owner.body[0].value.value, str)

@@ -217,7 +217,8 @@ def _imported(node: ast.stmt) -> Iterator[str]:
 
 
 def _others(module: ast.Module) -> Iterator[ast.stmt]:
-    for node in module.body:
+    has_docstring = ast.get_docstring(module, clean=False) is not None
+    for node in module.body[has_docstring:]:
         is_koan = isinstance(node, Function) and node.name.startswith("test_")
         if not is_koan and not isinstance(node, ast.Import | ast.ImportFrom):
             yield node

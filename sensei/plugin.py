@@ -176,9 +176,10 @@ class Scribe:
             hints=self.config.getoption("hint"),
             reveal=self.config.getoption("reveal"),
             devices=tuple(self.devices),
+            columns=reporter._tw.fullwidth,
         )
         for path in walk(self.course, self.results):
-            screen.show(screen.lines(path, request, reporter._tw.fullwidth), reporter)
+            screen.show(screen.lines(path, request), reporter)
 
 
 def _verdict_of(report: TestReport) -> Verdict | None:

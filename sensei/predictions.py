@@ -183,17 +183,24 @@ class _Evaluator:
         )
 
 
-def as_text(value: object) -> str:
-    """A prediction's value as a learner would write it down."""
+def as_text(value: object, digits: int = 17) -> str:
+    """A prediction's value as a learner would write it down.
+
+    ``digits`` are those that matter: 7 for what float32 worked out.
+    """
     match value:
         case float() if value != value or value in (math.inf, -math.inf):
             return f'float("{value}")'
+        case float():
+            return repr(float(f"{value:.{digits}g}"))
         case list():
-            return f"[{', '.join(map(as_text, value))}]"
+            return f"[{', '.join(as_text(item, digits) for item in value)}]"
         case tuple():
-            return f"({', '.join(map(as_text, value))}{',' * (len(value) == 1)})"
+            return f"({', '.join(as_text(i, digits) for i in value)}{',' * (len(value) == 1)})"
         case dict():
-            pairs = (f"{as_text(k)}: {as_text(v)}" for k, v in value.items())
+            pairs = (
+                f"{as_text(k, digits)}: {as_text(v, digits)}" for k, v in value.items()
+            )
             return f"{{{', '.join(pairs)}}}"
     return repr(value)
 

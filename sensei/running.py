@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
 import traceback
 from collections.abc import Callable, Mapping
@@ -12,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sensei import judge, predictions
+from sensei import judge, predictions, timeline
 from sensei.judge import Answer
 from sensei.lesson import Lesson
 from sensei.verdicts import Kind, Verdict
@@ -117,17 +116,19 @@ def _with_story(
     A prediction's are told when the learner asked; code's always, for there the
     order of the calls is the lesson.
     """
+    path, value = koan.__code__.co_filename, None
     if answer.note.is_prediction:
         if not rules.reveal or verdict.kind is not Kind.WRONG:
             return verdict
-        value = judge.actual(answer, error, koan.__code__.co_filename)
-        verdict = replace(verdict, answer=predictions.as_text(value))
+        value = judge.actual(answer, error, path)
+        verdict = replace(verdict, answer=predictions.as_text(value, digits=7))
     if not rules.story:
         return verdict
-    teller = importlib.import_module(rules.story)
+    tell = importlib.import_module(rules.story).tell
     try:
-        with time_limit(rules.seconds, koan.__code__.co_filename, rules.stderr, "it"):
-            story = teller.tell(koan, arguments, predicted=answer.value)
+        with time_limit(rules.seconds, path, rules.stderr, koan.__name__):
+            events = tell(koan, arguments)
     except Hang:
-        story = ""
-    return replace(verdict, story=story)
+        return verdict
+    wrong = timeline.wrong_entries(value, answer.value)
+    return replace(verdict, story=timeline.pack(events, wrong))

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 
 from pytest import TerminalReporter
 
+from sensei import timeline
 from sensei.path import Path, Step, Stretch
 from sensei.verdicts import Kind, Verdict
 
 WIDEST = 80
+WIDEST_PICTURE = 120
 NARROWEST = 40
 MARGIN = 9  # where text begins, behind its label
 BAR = 12  # the longest bar of a lesson
@@ -30,11 +32,12 @@ COLOURS = {
 
 @dataclass(frozen=True)
 class Request:
-    """What the learner asked for: tiers of hints, the answer; and on which devices."""
+    """What the learner asked for: tiers of hints, the answer; on which devices; how wide."""
 
     hints: int = 0
     reveal: bool = False
     devices: tuple[str, ...] = ()
+    columns: int = 80
 
 
 @dataclass(frozen=True)
@@ -66,9 +69,9 @@ def _writable(text: str, encoding: str) -> str:
     return text
 
 
-def lines(path: Path, request: Request, columns: int) -> list[Line]:
-    """The whole screen for a terminal of so many columns."""
-    width = max(NARROWEST, min(columns - 1, WIDEST))
+def lines(path: Path, request: Request) -> list[Line]:
+    """The whole screen: prose in 80 columns at most, pictures in all there are."""
+    width = max(NARROWEST, min(request.columns - 1, WIDEST))
     return [line for block in _blocks(path, request, width) for line in ((), *block)]
 
 
@@ -220,10 +223,9 @@ def _help(
     for number, hint in enumerate(note.hints[: request.hints], 1):
         yield from _text(f"hint {number}", hint, width, ("cyan",))
     if request.reveal:
-        yield from _revealed(verdict, width)
+        yield from _revealed(stretch, verdict, request, width)
     elif verdict.story:
-        yield ()
-        yield from _story(verdict.story)
+        yield from _story(stretch, verdict, request, width)
     if request.hints:
         yield _labelled("see", note.link)
     yield from _text("", " · ".join(_offers(verdict, request, len(note.hints))), width)
@@ -239,18 +241,34 @@ def _offers(verdict: Verdict, request: Request, hints: int) -> Iterator[str]:
         yield "another lesson meanwhile: pytest -k test_04"
 
 
-def _revealed(verdict: Verdict, width: int) -> Iterator[Line]:
-    yield ()
+def _revealed(
+    stretch: Stretch, verdict: Verdict, request: Request, width: int
+) -> Iterator[Line]:
     if verdict.kind is Kind.WRONG:
+        yield ()
         yield _labelled("answer", verdict.answer, ("green",))
-        yield from _story(verdict.story)
+        yield from _story(stretch, verdict, request, width)
+    elif verdict.story:
+        yield from _story(stretch, verdict, request, width)
     else:
         text = "Write a guess first: an answer sticks when it meets one."
-        yield from _text("reveal", text, width)
+        yield from _text("reveal", text, width, ("yellow",))
 
 
-def _story(story: str) -> Iterator[Line]:
-    yield from (_labelled("", line) for line in story.splitlines())
+def _story(
+    stretch: Stretch, verdict: Verdict, request: Request, width: int
+) -> Iterator[Line]:
+    if not verdict.story or stretch.lesson is None:
+        return
+    events, wrong = timeline.unpack(verdict.story)
+    source = stretch.lesson.source.decoded.split("\n")
+    yield ()
+    room = max(NARROWEST, min(request.columns - 1, WIDEST_PICTURE)) - MARGIN
+    rows = timeline.draw(events, source, room)
+    for label, row in zip(["story"] + [""] * len(rows), rows, strict=False):
+        yield _labelled(label, row)
+    for remark in timeline.remarks(events, wrong):
+        yield from _text("", remark, width)
 
 
 # ------------------------------------------------------------------------ lines

@@ -18,7 +18,7 @@ from sensei.lesson import Given, Lesson, Source, replaced
 from sensei.notes import Note
 from sensei.notes import load as load_notes
 from sensei.running import Rules, attempt
-from sensei.verdicts import Verdict
+from sensei.verdicts import Kind, Verdict
 
 ROOT = Path(__file__).parent.parent
 COURSE = Course.load(ROOT)
@@ -85,6 +85,9 @@ def judged(koan: Koan, source: str, folder: Path, device: str, **rules: object) 
     path.write_text(source, "utf-8")
     lesson = Lesson(path, koan.given.notes, Source(source), koan.given)
     function = getattr(load(path), koan.note.name)
+    for mark in getattr(function, "pytestmark", []):
+        if mark.name == "skipif" and mark.args[0]:
+            return Verdict(Kind.SKIPPED, mark.kwargs["reason"])
     verdict, _ = attempt(
         lesson, koan.note.name, function, {"device": device}, Rules(60.0, **rules)
     )

@@ -1,0 +1,224 @@
+"""05  Windows
+
+The micro-batches between two steps are a window; k is how many it holds. Here
+are six micro-batches with k = 3, and each adds 1 to the slate:
+
+    i                  0  1  2 | 3  4  5 |
+    slate              1  2  3 | 1  2  3 |
+    step, then wipe          * |       * |
+
+    >>> p = torch.tensor(0.0, requires_grad=True)
+    >>> slates = []
+    >>> for i in range(6):
+    ...     (1.0 * p).backward()
+    ...     slates.append(slate(p))
+    ...     if i in (2, 5):
+    ...         p.grad = None
+    >>> slates
+    [1.0, 2.0, 3.0, 1.0, 2.0, 3.0]
+
+Real data seldom makes a multiple of k. What becomes of the micro-batches that
+are left over? That is what this lesson is about. It uses three things more:
+
+- model = torch.nn.Linear(1, 1, bias=False) has one weight, and model(x) is
+  weight * x: its slope is the pixel x. pixels.split(1) cuts a row of pixels
+  into micro-batches of one.
+- A scheduler changes the learning rate. With ExponentialLR(optimizer,
+  gamma=0.5) each scheduler.step() halves it; get_last_lr() tells what it is.
+- optimizer.register_step_pre_hook(f) has f called just before every step().
+  The koans use it to note down what the step finds on the slate.
+"""
+
+import torch
+from pytest import mark
+from sensei import __
+from slate import slate
+
+
+def test_when_to_step(device):
+    """Windows of k micro-batches, one pixel each. When is it time to step?
+    found collects what each step finds on the slate."""
+
+    def train(k, *pixels):
+        model = torch.nn.Linear(1, 1, bias=False, device=device)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+        found = []
+        for i, x in enumerate(torch.tensor(pixels, device=device).split(1)):
+            loss = model(x) / k
+            loss.backward()
+            if __:
+                found.append(slate(model.weight))
+                optimizer.step()
+                optimizer.zero_grad()
+        return found
+
+    assert train(4, 1.0, 2.0, 3.0, 6.0, 4.0, 4.0, 4.0, 8.0) == [3.0, 5.0]
+    assert train(2, 1.0, 3.0, 5.0, 9.0, 6.0, 2.0) == [2.0, 7.0, 4.0]
+    assert train(1, 5.0, 7.0, 2.0, 6.0) == [5.0, 7.0, 2.0, 6.0]
+
+
+def test_ten_batches_four_a_window(device):
+    """Each of ten micro-batches adds a quarter to the slate. At the end: how many
+    steps were taken, where is p, and what is on its slate?"""
+    p = torch.tensor(0.0, device=device, requires_grad=True)
+    optimizer = torch.optim.SGD([p], lr=1.0)
+    steps = 0
+    for i in range(10):
+        (p / 4).backward()
+        if (i + 1) % 4 == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+            steps += 1
+
+    assert [steps, p.item(), slate(p)] == __
+
+
+def test_three_epochs_of_five(device):
+    """Five micro-batches an epoch, each adds 1, a step after the fourth.
+    What does step() find on the slate in epoch one, two and three?"""
+    p = torch.tensor(0.0, device=device, requires_grad=True)
+    optimizer = torch.optim.SGD([p], lr=1.0)
+    found = []
+    for epoch in range(3):
+        for i in range(5):
+            (1.0 * p).backward()
+            if (i + 1) % 4 == 0:
+                found.append(slate(p))
+                optimizer.step()
+                optimizer.zero_grad()
+
+    assert found == __
+
+
+def test_no_batch_left_behind(device):
+    """k micro-batches a window, but the last window may be short: it should get
+    its step, too. When is it time to step now?"""
+
+    def train(k, *pixels):
+        model = torch.nn.Linear(1, 1, bias=False, device=device)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+        batches = torch.tensor(pixels, device=device).split(1)
+        found = []
+        for i, x in enumerate(batches):
+            loss = model(x) / k
+            loss.backward()
+            if __:
+                found.append(slate(model.weight))
+                optimizer.step()
+                optimizer.zero_grad()
+        return found
+
+    assert train(4, 1.0, 2.0, 3.0, 6.0, 4.0, 4.0, 4.0, 8.0) == [3.0, 5.0]
+    assert train(4, 1.0, 2.0, 3.0, 6.0, 4.0, 4.0, 4.0, 8.0, 9.0, 3.0) == [3.0, 5.0, 3.0]
+    assert train(4, 2.0, 3.0, 7.0) == [3.0]
+    assert train(2, 1.0, 3.0, 5.0, 9.0, 6.0) == [2.0, 7.0, 3.0]
+
+
+def test_a_short_last_window(device):
+    """split(k) cuts the pixels into windows of k; the last may be shorter. What must
+    go to backward() so that each step finds the mean of its own window's pixels?"""
+
+    def train(k, *pixels):
+        model = torch.nn.Linear(1, 1, bias=False, device=device)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+        found = []
+        for window in torch.tensor(pixels, device=device).split(k):
+            for x in window.split(1):
+                penalty = model(x)
+                loss = __
+                loss.backward()
+            found.append(slate(model.weight))
+            optimizer.step()
+            optimizer.zero_grad()
+        return found
+
+    assert train(4, 1.0, 2.0, 3.0, 6.0, 7.0, 9.0) == [3.0, 8.0]
+    assert train(2, 1.0, 3.0, 5.0, 9.0, 6.0) == [2.0, 7.0, 6.0]
+    assert train(4, 5.0, 3.0) == [4.0]
+
+
+@mark.filterwarnings("ignore:Detected call of")  # torch warns about one of the two
+def test_two_schedulers(device):
+    """One window of four micro-batches. The rate starts at 1, and scheduler.step()
+    is called where i is in steps_at. What are the two rates after the window?"""
+
+    def rate_after(steps_at):
+        p = torch.tensor(0.0, device=device, requires_grad=True)
+        optimizer = torch.optim.SGD([p], lr=1.0)
+        scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.5)
+        for i in range(4):
+            (p / 4).backward()
+            if i == 3:
+                optimizer.step()
+            if i in steps_at:
+                scheduler.step()
+        return scheduler.get_last_lr()[0]
+
+    rates = [rate_after(steps_at=[0, 1, 2, 3]), rate_after(steps_at=[3])]
+    assert rates == __
+
+
+def test_each_window_at_half_the_rate(device):
+    """Write what comes after a backward(): a step for each window, the first at rate
+    1, every later one at half the rate before it. log holds [slate, rate] for each."""
+
+    def train(k, *pixels):
+        model = torch.nn.Linear(1, 1, bias=False, device=device)
+        optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+        scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.5)
+        log = []
+        optimizer.register_step_pre_hook(
+            lambda *_: log.append([slate(model.weight), scheduler.get_last_lr()[0]])
+        )
+        for i, x in enumerate(torch.tensor(pixels, device=device).split(1)):
+            loss = model(x) / k
+            loss.backward()
+            __
+        return log
+
+    assert train(4, 1.0, 2.0, 3.0, 6.0, 4.0, 4.0, 4.0, 8.0) == [[3.0, 1.0], [5.0, 0.5]]
+    assert train(2, 1.0, 3.0, 5.0, 9.0, 6.0, 2.0) == [
+        [2.0, 1.0],
+        [7.0, 0.5],
+        [4.0, 0.25],
+    ]
+
+
+def test_a_whole_window(device):
+    """Write all that happens to one window, whatever its length, from the losses to
+    the wipe: one micro-batch at a time, and one step that finds the mean."""
+
+    def train(*windows):
+        model = torch.nn.Linear(1, 1, bias=False, device=device)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+        found = []
+        optimizer.register_step_pre_hook(lambda *_: found.append(slate(model.weight)))
+        for window in windows:
+            batches = torch.tensor(window, device=device).split(1)
+            __
+        return found
+
+    assert train([2.0, 4.0], [5.0], [1.0, 2.0, 3.0, 6.0]) == [3.0, 5.0, 3.0]
+    assert train([7.0], [8.0, 2.0]) == [7.0, 5.0]
+
+
+def test_review_four_other_loops(device):
+    """k is 4, each micro-batch adds 1, and run() is a good loop: its steps find
+    4, 4, 4. seen holds what the steps of four other loops found. Write down the
+    four letters, in the order of loops."""
+    seen = {"a": [4, 8, 12], "b": [1, 1, 1], "c": [4, 6, 6], "d": [1, 4, 4]}
+
+    def run(epoch=8, step=3, wipe=(3,)):
+        p = torch.tensor(0.0, device=device, requires_grad=True)
+        found = []
+        for i in 3 * list(range(epoch)):
+            (1.0 * p).backward()
+            if i % 4 == step:
+                found.append(slate(p))
+            if i % 4 in wipe:
+                p.grad = None
+        return found[:3]
+
+    loops = run(epoch=6), run(wipe=[]), run(step=0, wipe=[0]), run(wipe=[0, 1, 2, 3])
+    letters = [letter for loop in loops for letter in seen if seen[letter] == loop]
+    assert letters == __

@@ -1,0 +1,226 @@
+"""Two real processes, for the koans about DistributedDataParallel.
+
+`on_two_ranks(worker, device)` calls worker(0) and worker(1), each in a process
+of its own, with a gloo process group between the two, and gives back the list
+[worker(0), worker(1)]. A worker stands at the top level of its koan file and
+returns plain numbers or lists of them.
+
+Whatever happens over there ends here: a rank that raises, dies or hangs ends
+as RankFailed within the time limit, and no process is left behind, not even
+when pytest itself is killed.
+"""
+
+import importlib
+import multiprocessing
+import os
+import runpy
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from contextlib import contextmanager
+from datetime import timedelta
+from multiprocessing import connection
+
+import pytest
+import torch
+import torch.distributed as dist
+
+RANKS = 2
+LIMIT = 30.0  # seconds for one call, the start of the processes included
+SLOW_TO_IMPORT = ["torch._dynamo"]  # DistributedDataParallel asks for it: a second
+GRACE = 1.0  # seconds for the other rank to say why, once one has failed
+
+
+class RankFailed(RuntimeError):
+    """A rank raised, died or gave no answer in time; the message says which."""
+
+
+def on_two_ranks(worker, device, limit=LIMIT):
+    """[worker(0), worker(1)], each worked out in its own process on the CPU.
+
+    Skips the koan on any other device, and where two processes can't meet.
+    """
+    if device != "cpu":
+        pytest.skip("its two processes work on the CPU; on a GPU they'd find the same")
+    if not (dist.is_available() and dist.is_gloo_available()):
+        pytest.skip("this torch was built without torch.distributed's gloo")
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        ranks = []
+        try:
+            for rank in range(RANKS):
+                ranks.append(_start(worker, rank, os.path.join(folder, "meet"), limit))
+            said = _listen([report for _, report in ranks], limit)
+        finally:
+            for process, report in ranks:
+                process.kill()  # whatever it is doing: its answer is here, or late
+                process.join()
+                report.close()
+    return _answers(said, [process.exitcode for process, _ in ranks], limit)
+
+
+# ---- in pytest's process
+
+
+def _start(worker, rank, meeting_point, limit):
+    context = _context()
+    if context.get_start_method() != "fork":
+        worker = _FromFile(worker)
+    report, its_end = context.Pipe(duplex=False)
+    process = context.Process(
+        target=_be_a_rank,
+        args=(worker, rank, meeting_point, limit, its_end),
+        name=f"rank {rank}",
+        daemon=True,
+    )
+    with warnings.catch_warnings():  # Python 3.12 warns of forks beside threads
+        warnings.simplefilter("ignore", DeprecationWarning)
+        process.start()
+    its_end.close()  # the rank alone holds it now: when it dies, report ends
+    return process, report
+
+
+def _context():
+    """fork where that is safe (0.1 s); else a process that starts from nothing.
+
+    With an accelerator at hand, autograd has threads that do not survive a fork.
+    """
+    methods = multiprocessing.get_all_start_methods()
+    accelerated = torch.cuda.is_available() or torch.xpu.is_available()
+    if sys.platform == "linux" and not accelerated:
+        _import_once()
+        return multiprocessing.get_context("fork")
+    if "forkserver" not in methods:
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__, *SLOW_TO_IMPORT])
+    return context
+
+
+def _import_once():
+    """Here, and not in every rank anew."""
+    with warnings.catch_warnings():  # torch's about an absent NumPy
+        warnings.simplefilter("ignore")
+        for module in SLOW_TO_IMPORT:
+            importlib.import_module(module)
+
+
+def _listen(reports, limit):
+    """What each rank said: {rank: (kind, value)}, without those that said nothing."""
+    said = {}
+    deadline = time.monotonic() + limit
+    while len(said) < len(reports):
+        waiting = [r for rank, r in enumerate(reports) if rank not in said]
+        left = max(0.0, deadline - time.monotonic())
+        ready = connection.wait(waiting, timeout=left)
+        if not ready:
+            break
+        for report in ready:
+            try:
+                kind, value = report.recv()
+            except (EOFError, OSError):
+                kind, value = "died", None
+            said[reports.index(report)] = kind, value
+            if kind != "answer":
+                deadline = min(deadline, time.monotonic() + GRACE)
+    return said
+
+
+def _answers(said, exitcodes, limit):
+    kinds = {kind for kind, _ in said.values()}
+    if len(said) == RANKS and kinds == {"answer"}:
+        return [said[rank][1] for rank in range(RANKS)]
+    for kind, value in said.values():
+        if kind == "not met":
+            pytest.skip(f"two gloo processes could not meet here: {value}")
+    sentences = [
+        f"rank {rank} died with exit code {exitcodes[rank]}"
+        for rank, (kind, _) in said.items()
+        if kind == "died"
+    ]
+    for rank, (kind, value) in said.items():
+        if kind == "raised":
+            sentences.append(f"rank {rank} raised {value}")
+    if not sentences:
+        silent = " and ".join(f"rank {r}" for r in range(RANKS) if r not in said)
+        sentences.append(f"no answer from {silent} within {limit:g} seconds")
+    raise RankFailed("; ".join(sentences))
+
+
+class _FromFile:
+    """A worker that can travel to a process that has not imported the koan file."""
+
+    def __init__(self, worker):
+        self.file, self.name = worker.__code__.co_filename, worker.__name__
+
+    def __call__(self, rank):
+        return runpy.run_path(self.file)[self.name](rank)
+
+
+# ---- in a rank's process
+
+
+def _be_a_rank(worker, rank, meeting_point, limit, report):
+    """Meet the other rank, work, report; then wait to be ended by pytest's process.
+
+    That it never tears the group down is on purpose: doing so while a DDP module
+    is alive, or while the other rank still reads, was seen to hang.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for pytest
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_pytest, args=(limit,), daemon=True).start()
+    torch.set_num_threads(1)
+    try:
+        _meet(rank, meeting_point, limit)
+    except Exception as error:
+        report.send(("not met", _sentence(error)))
+    else:
+        try:
+            report.send(("answer", worker(rank)))
+        except Exception as error:
+            report.send(("raised", _sentence(error)))
+    threading.Event().wait()
+
+
+def _end_with_pytest(limit):
+    connection.wait([multiprocessing.parent_process().sentinel], timeout=limit)
+    os._exit(1)
+
+
+def _meet(rank, meeting_point, limit):
+    """The file keeps runs beside each other apart; no port has to be agreed on."""
+    for _, name in socket.if_nameindex() if os.name == "posix" else ():
+        if name in ("lo", "lo0"):  # no name lookup, no firewall: stay in this machine
+            os.environ["GLOO_SOCKET_IFNAME"] = name
+    with _silenced():
+        dist.init_process_group(
+            "gloo",
+            store=dist.FileStore(meeting_point, RANKS),
+            rank=rank,
+            world_size=RANKS,
+            timeout=timedelta(seconds=limit),
+        )
+
+
+@contextmanager
+def _silenced():
+    """Some releases of gloo print a line on meeting; koans show none of it."""
+    kept = [os.dup(1), os.dup(2)]
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        for fd, saved in zip((1, 2), kept):
+            os.dup2(saved, fd)
+            os.close(saved)
+        os.close(nowhere)
+
+
+def _sentence(error):
+    lines = str(error).splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0]}"

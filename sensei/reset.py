@@ -1,0 +1,181 @@
+"""``sensei reset``: puts a koan, or a lesson, back as it was given.
+
+The one command that writes to a learner's file. It makes the koan as given from
+its solution, writes the whole file anew beside the old one and then swaps them,
+so that an interrupted reset loses nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from sensei.blanks import Function, Unreadable
+from sensei.course import Course, LessonFiles
+from sensei.lesson import Given, Source
+from sensei.notes import NotesError, load
+
+
+class ResetError(Exception):
+    """A reset that can't be done; the message says why, and what would help."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a name stands for: a koan of a lesson, or (koan "") the whole lesson."""
+
+    files: LessonFiles
+    koan: str = ""
+
+
+def find(course: Course, name: str) -> Target:
+    """The koan or lesson that a learner means; raises ResetError.
+
+    A lesson may be called 04, test_04, its file or the file's path; a koan by
+    its name, with or without pytest's ``path::`` before and ``[cpu]`` behind.
+    """
+    path, _, koan = name.rpartition("::")
+    koan = koan.partition("[")[0]
+    matches = [
+        Target(files, koan)
+        for files in course.lessons
+        if (not path or Path(path).stem == files.name) and koan in _koans(files)
+    ]
+    if not matches:
+        stem = Path(name).stem
+        matches = [
+            Target(files)
+            for files in course.lessons
+            if stem == files.name
+            or stem in (files.number, f"test_{files.number}")
+            or stem == files.name.removeprefix("test_")
+        ]
+    if not matches:
+        raise ResetError(
+            f"There is no koan or lesson called {name}. Say `sensei reset 02` for a "
+            f"lesson, or a koan's name as pytest prints it."
+        )
+    if len(matches) > 1:
+        where = " and ".join(target.files.relative for target in matches)
+        raise ResetError(f"{name} is in {where}: say `sensei reset FILE::{koan}`.")
+    return matches[0]
+
+
+def _koans(files: LessonFiles) -> list[str]:
+    try:
+        return list(load(files.notes).koans)
+    except NotesError as error:
+        raise ResetError(str(error)) from None
+
+
+def reset(target: Target) -> None:
+    """Write the koan or the lesson as it was given; raises ResetError."""
+    files = target.files
+    if not files.solution.exists():
+        raise ResetError(
+            f"Without {files.solution.relative_to(files.course.root).as_posix()} only "
+            f"git knows how it was: git restore {files.relative}"
+        )
+    given = Given(Source.read(files.solution), load(files.notes)).text()
+    if target.koan:
+        given = _with_one_koan(files, target.koan, given)
+    _write(files.path, given)
+
+
+def _with_one_koan(files: LessonFiles, name: str, given: str) -> str:
+    """The learner's file with one koan replaced by (or given) its original text."""
+    try:
+        mine = Source.read(files.path)
+        found = mine.koans
+    except OSError:
+        return given
+    except Unreadable as fault:
+        raise ResetError(
+            f"{files.relative}:{fault.line or 1}: Python can't read this file "
+            f"({fault.reason}), so one koan in it can't be found. Mend that line, or "
+            f"put the whole lesson back: sensei reset {files.number}"
+        ) from None
+    original = Source(given)
+    lines = mine.decoded.split("\n")
+    new = _text_of(original.koans[name][0], given.split("\n"))
+    if name in found:
+        for copy in reversed(found[name][1:]):
+            del lines[_first(copy) : copy.end_lineno]
+        function = found[name][0]
+        lines[_first(function) : function.end_lineno] = new
+        return "\n".join(lines)
+    return "\n".join(_inserted(lines, new, name, list(original.koans), found))
+
+
+def _inserted(
+    lines: list[str],
+    new: list[str],
+    name: str,
+    order: list[str],
+    found: dict[str, list[Function]],
+) -> list[str]:
+    """A koan that is gone, put behind the one it followed."""
+    before = [koan for koan in order[: order.index(name)] if koan in found]
+    if before:
+        at = found[before[-1]][0].end_lineno or len(lines)
+        return [*lines[:at], "", "", *new, *lines[at:]]
+    following = [koan for koan in order if koan in found]
+    if following:
+        at = _first(found[following[0]][0])
+        return [*lines[:at], *new, "", "", *lines[at:]]
+    return ["\n".join(lines).rstrip("\n"), "", "", *new, ""]
+
+
+def _text_of(function: Function, lines: list[str]) -> list[str]:
+    return lines[_first(function) : function.end_lineno]
+
+
+def _first(function: Function) -> int:
+    """The index of a function's first line, its decorators included."""
+    return min([function.lineno, *(d.lineno for d in function.decorator_list)]) - 1
+
+
+def _write(path: Path, text: str) -> None:
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        beside.write_text(text, "utf-8", newline="")
+        os.replace(beside, path)
+    except OSError as error:
+        raise ResetError(f"{path}: can't be written: {error.strerror}") from None
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+# ----------------------------------------------------------------- the command
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``reset`` to the commands of ``sensei``."""
+    parser = commands.add_parser(
+        "reset", help="put a koan, or a whole lesson, back as it was given"
+    )
+    parser.add_argument("name", help="a koan (test_one_backward) or a lesson (02)")
+    parser.add_argument("--yes", action="store_true", help="do not ask about a lesson")
+    parser.set_defaults(run=_run)
+
+
+def _run(course: Course, options: argparse.Namespace) -> int:
+    target = find(course, options.name)
+    if not target.koan and not options.yes and not _sure(target):
+        print("Nothing was changed.")
+        return 1
+    reset(target)
+    print(f"{target.koan or target.files.relative} is as it was given.")
+    return 0
+
+
+def _sure(target: Target) -> bool:
+    """Ask before a lesson's answers are dropped; no answer is a no."""
+    question = f"Drop all your answers in {target.files.relative}? [y/N] "
+    try:
+        return input(question).strip().lower() in ("y", "yes")
+    except EOFError:
+        print()
+        return False

@@ -1,0 +1,193 @@
+"""A timeline: how values came about, change after change, as a learner reads it.
+
+It draws what a course's story module recorded, and says where a wrong entry of
+a prediction is a value that was there earlier, or what one line alone added.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import astuple, dataclass
+from typing import Any
+
+Value = float | list[float] | str | None
+
+MOST_ROWS = 14
+SMALLEST_WITH_BARS = 64  # columns
+
+
+@dataclass(frozen=True)
+class Event:
+    """A line that changed a named value, and what was there before and after."""
+
+    line: int
+    name: str
+    before: Value
+    after: Value
+
+
+@dataclass(frozen=True)
+class Change:
+    """One number of an event: a slate of several is told number by number."""
+
+    line: int
+    name: str
+    before: float | None
+    after: float | str | None
+
+    @property
+    def added(self) -> float | None:
+        """What the line put on top of what was there; None for a wipe."""
+        if not isinstance(self.after, float):
+            return None
+        return self.after - (self.before or 0.0)
+
+
+def pack(events: Sequence[Event], wrong: Sequence[float]) -> str:
+    """Events and the wrong entries of a prediction, as a text that travels."""
+    return json.dumps([[astuple(event) for event in events], list(wrong)])
+
+
+def unpack(text: str) -> tuple[list[Event], list[float]]:
+    events, wrong = json.loads(text)
+    return [Event(*event) for event in events], wrong
+
+
+def wrong_entries(actual: Any, predicted: Any) -> list[float]:
+    """The numbers of a prediction that are not those that came out, in order."""
+    if isinstance(predicted, dict) and isinstance(actual, dict):
+        pairs = [(actual.get(key), value) for key, value in predicted.items()]
+    elif isinstance(predicted, list | tuple) and isinstance(actual, list | tuple):
+        padded = [*actual, *[None] * (len(predicted) - len(actual))]
+        pairs = list(zip(padded, predicted, strict=False))
+    else:
+        return [] if not _is_number(predicted) or _near(actual, predicted) else [predicted]
+    return [number for pair in pairs for number in wrong_entries(*pair)]
+
+
+# --------------------------------------------------------------------- drawing
+
+
+def draw(events: Sequence[Event], source: Sequence[str], width: int) -> list[str]:
+    """The timeline as lines of text, with a bar a value where there is room.
+
+    ``source`` are the lines of the koan's file.
+    """
+    changes = [change for event in events for change in _numbers(event)]
+    if not changes:
+        return ["No slate was written to."]
+    shown = changes[:MOST_ROWS]
+    names = max(len(change.name) for change in shown)
+    values = max(len(told(change.after)) for change in shown)
+    bars = _Bars(shown) if width >= SMALLEST_WITH_BARS else None
+    room = width - names - values - 18 - (bars.width + 2 if bars else 0)
+    rows = []
+    for change in shown:
+        code = _code(source, change.line, max(room, 12))
+        row = (
+            f"{change.line:>4}  {code:<{max(room, 12)}}  {change.name:<{names}}  "
+            f"{told(change.after):>{values}}  {_added(change):<8}"
+        )
+        rows.append((row + (bars.of(change) if bars else "")).rstrip())
+    if len(changes) > MOST_ROWS:
+        rows.append(f"      … and {len(changes) - MOST_ROWS} changes more")
+    return rows
+
+
+def remarks(events: Sequence[Event], wrong: Iterable[float]) -> Iterator[str]:
+    """Where a wrong entry comes from: an earlier value, or one line's own part."""
+    changes = [change for event in events for change in _numbers(event)]
+    for entry in dict.fromkeys(wrong):
+        remark = _remark(entry, changes)
+        if remark:
+            yield remark
+
+
+def _remark(entry: float, changes: Sequence[Change]) -> str | None:
+    for i, change in enumerate(changes):
+        later = [c for c in changes[i + 1 :] if c.name == change.name]
+        own = change.added is not None and change.before not in (None, 0.0)
+        if own and _near(change.added, entry):
+            return f"{told(entry)} is what line {change.line} alone added to {change.name}."
+        if later and _near(change.after, entry):
+            return (
+                f"{told(entry)} was on {change.name} after line {change.line}; "
+                f"line {later[0].line} came later."
+            )
+    return None
+
+
+def told(value: Value | str) -> str:
+    """A number in the digits that matter."""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _numbers(event: Event) -> Iterator[Change]:
+    before, after = event.before, event.after
+    if not isinstance(before, list) and not isinstance(after, list):
+        yield Change(event.line, event.name, _number(before), _plain(after))
+        return
+    count = len(after if isinstance(after, list) else before or ())  # type: ignore[arg-type]
+    for i in range(count):
+        was = before[i] if isinstance(before, list) and i < len(before) else None
+        now = after[i] if isinstance(after, list) else _plain(after)
+        if repr(was) != repr(now):
+            yield Change(event.line, f"{event.name}[{i}]", was, now)
+
+
+def _number(value: Value) -> float | None:
+    return value if isinstance(value, float) else None
+
+
+def _plain(value: Value) -> float | str | None:
+    return value if isinstance(value, float | str) else None
+
+
+def _added(change: Change) -> str:
+    if change.after is None:
+        return "wiped"
+    if change.added is None or change.before is None:
+        return ""
+    return "wiped" if change.after == 0.0 else f"({change.added:+.4g})"
+
+
+def _code(source: Sequence[str], line: int, room: int) -> str:
+    text = source[line - 1].strip() if 0 < line <= len(source) else ""
+    return text if len(text) <= room else text[: room - 1] + "…"
+
+
+class _Bars:
+    """Bars from one axis: to the left below zero, to the right above."""
+
+    HALF = 8
+
+    def __init__(self, changes: Sequence[Change]) -> None:
+        sizes = [abs(c.after) for c in changes if _is_finite(c.after)]  # type: ignore[arg-type]
+        self.largest = max(sizes, default=0.0) or 1.0
+        self.below = any(_is_finite(c.after) and c.after < 0 for c in changes)  # type: ignore[operator]
+        self.width = self.HALF * (2 if self.below else 1) + 1
+
+    def of(self, change: Change) -> str:
+        value = change.after
+        if not _is_finite(value):
+            return ""
+        cells = max(round(abs(value) / self.largest * self.HALF), 1 if value else 0)  # type: ignore[arg-type]
+        bar = "█" * cells
+        left = f"{bar if value < 0 else '':>{self.HALF}}" if self.below else ""  # type: ignore[operator]
+        return f"{left}│{bar if value > 0 else ''}"  # type: ignore[operator]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, float) and math.isfinite(value)
+
+
+def _near(left: object, right: object) -> bool:
+    if not (_is_number(left) and _is_number(right)):
+        return False
+    return left == right or math.isclose(left, right, rel_tol=1e-5, abs_tol=1e-9)  # type: ignore[arg-type]

@@ -1,0 +1,155 @@
+"""11  Running out of digits
+
+A slate has the dtype of its pixel, and a dtype keeps so many binary digits:
+float32 24, float16 11, bfloat16 8. So float16 has every whole number as far as
+2**11. Beyond that it has multiples of 2 alone, beyond 2**12 multiples of 4, and
+so on. A sum that falls between two of them goes to the nearer one; from
+half-way, to the even multiple. Every backward() rounds the slate anew.
+
+    >>> p = torch.tensor(0.0, dtype=torch.float16, requires_grad=True)
+    >>> found = []
+    >>> for slope in (4096.0, 3.0, 2.0):
+    ...     (slope * p).backward()
+    ...     found.append(slate(p))
+    >>> found    # 4099 is nearer to 4100; 4102 is half-way: 1026 fours, not 1025
+    [4096.0, 4100.0, 4104.0]
+
+Small numbers end too: all that float16 has are multiples of 2**-24. bfloat16
+has fewer digits, but it reaches down as far as float32 does, to about 1e-38.
+And nan, "not a number", spreads: a sum, a difference or a product with a nan in
+it is nan. It equals nothing, not even itself; isnan(x) tells.
+"""
+
+from math import isnan
+
+import torch
+from needs import needs_torch
+from sensei import __
+from slate import slate
+
+
+def test_a_large_slope_and_many_small_ones(device):
+    """One large slope, then 101 slopes of 1, on pixels of three dtypes.
+    What is on the three slates at the end?"""
+
+    def pile(dtype, large):
+        p = torch.tensor(0.0, dtype=dtype, device=device, requires_grad=True)
+        (large * p).backward()
+        for _ in range(101):
+            (1.0 * p).backward()
+        return slate(p)
+
+    found = [
+        pile(torch.float32, 2048.0),
+        pile(torch.float16, 2048.0),
+        pile(torch.bfloat16, 256.0),
+    ]
+    assert found == [2149.0, 2048.0, 256.0]
+
+
+def test_the_order_of_the_slopes(device):
+    """float32 has an end too. In each pile a large slope comes and is taken back,
+    and there is a 1. What is left on the slate, in each of the four?"""
+
+    def pile(*slopes):
+        p = torch.tensor(0.0, device=device, requires_grad=True)
+        for slope in slopes:
+            (slope * p).backward()
+        return slate(p)
+
+    found = [
+        pile(2.0**23, 1.0, -(2.0**23)),
+        pile(2.0**24, 1.0, -(2.0**24)),
+        pile(1e8, 1.0, -1e8),
+        pile(1e8, -1e8, 1.0),
+    ]
+    assert found == [1.0, 0.0, 0.0, 1.0]
+
+
+def test_divide_early_or_late(device):
+    """Four slopes of one tiny, 2**-24, each. Every loss is divided by 4, or else
+    the slate is, once, at the end. How many tinies are left in each case?"""
+    tiny = 2.0**-24
+
+    def pile(dtype, early, late):
+        p = torch.tensor(1.0, dtype=dtype, device=device, requires_grad=True)
+        for _ in range(4):
+            (tiny * p / early).backward()
+        p.grad.div_(late)
+        return slate(p) / tiny
+
+    found = [
+        pile(torch.float16, early=4, late=1),
+        pile(torch.float16, early=1, late=4),
+        pile(torch.bfloat16, early=4, late=1),
+    ]
+    assert found == [0.0, 1.0, 1.0]
+
+
+def test_wiping_after_a_nan(device):
+    """One loss left a nan. The slate is wiped, in four ways, and then a slope of
+    2 arrives. After which of the four is the slate still nan?"""
+
+    def still_nan(wipe):
+        p = torch.tensor(1.0, device=device, requires_grad=True)
+        (float("nan") * p).backward()
+        wipe(p)
+        (2.0 * p).backward()
+        return isnan(slate(p))
+
+    found = [
+        still_nan(lambda p: p.grad.mul_(0)),
+        still_nan(lambda p: p.grad.zero_()),
+        still_nan(lambda p: p.grad.sub_(p.grad)),
+        still_nan(lambda p: torch.optim.SGD([p], lr=1.0).zero_grad()),
+    ]
+    assert found == [True, False, True, False]
+
+
+def test_under_autocast(device):
+    """autocast works out x @ w in bfloat16, from a bfloat16 copy of w.
+    Which dtype has the slate of w, and what is on it after the four slopes?"""
+    w = torch.tensor([[0.0]], device=device, requires_grad=True)
+    for slope in [512.0, 1.0, 1.0, 1.0]:
+        x = torch.tensor([[slope]], device=device)
+        with torch.autocast(device, dtype=torch.bfloat16):
+            y = x @ w
+        assert y.dtype == torch.bfloat16
+        y.sum().backward()
+
+    assert [w.grad.dtype, slate(w)] == [torch.float32, 515.0]
+
+
+def test_a_pile_beside_the_slate(device):
+    """p is a float16, and so is its slate: let it hold one slope at a time. pile is
+    a float32, and is to hold their sum. What must be done with each loss?"""
+
+    def accumulate(losses):
+        p = torch.tensor(0.0, dtype=torch.float16, device=device, requires_grad=True)
+        pile = torch.tensor(0.0, device=device)
+        for loss in losses(p):
+            loss.backward()
+            pile += p.grad
+            p.grad = None
+        return pile.item()
+
+    def slopes(*values):
+        return lambda p: (value * p for value in values)
+
+    assert accumulate(slopes(2048.0, *[1.0] * 101)) == 2149.0
+    assert accumulate(slopes(4096.0, 1.0, 0.5)) == 4097.5
+    assert accumulate(slopes(-1.0, 4096.0, -1.0)) == 4094.0
+
+
+@needs_torch("2.10")
+def test_a_dtype_for_the_slate(device):
+    """grad_dtype, new in torch 2.10, says which dtype a slate is to have.
+    What is on the two slates, and which dtype has q itself?"""
+    p = torch.tensor(0.0, dtype=torch.float16, device=device, requires_grad=True)
+    q = torch.tensor(0.0, dtype=torch.float16, device=device, requires_grad=True)
+    q.grad_dtype = torch.float32
+    for slope in [4096.0, 1.0, 0.5]:
+        (slope * p).backward()
+        (slope * q).backward()
+
+    assert [slate(p), slate(q), q.dtype] == [4096.0, 4097.5, torch.float16]
