@@ -4,14 +4,15 @@ A koan runs on the CPU and, where there is one, on CUDA. ``--device NAME`` (as
 often as you like) chooses others.
 """
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
 import pytest
 import torch
 
 pytest_plugins = ["sensei.plugin"]
 
-# "cpu", then "cuda" if it works here; and why not, if it does not.
 DEVICES = pytest.StashKey[tuple[str, ...]]()
-WHY_NO_CUDA = pytest.StashKey[str]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -44,14 +45,14 @@ def _fault(name: str) -> str | None:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    devices = ", ".join(config.stash[DEVICES])
-    return f"devices: {devices}{_why_no_cuda()} (torch {torch.__version__})"
+    devices = config.stash[DEVICES]
+    return f"devices: {', '.join(devices)}{_why_no_cuda()} (torch {torch.__version__})"
 
 
 def _why_no_cuda() -> str:
     if torch.cuda.is_available():
         return ""
-    if not torch.backends.cuda.is_built():
+    if torch.version.cuda is None:
         return "; no CUDA: this torch was built without it"
     return "; no CUDA: torch finds no such device, or no driver for it"
 
@@ -59,11 +60,12 @@ def _why_no_cuda() -> str:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """``device`` varies fastest, so that a koan's devices stay side by side."""
     if "device" in metafunc.fixturenames:
-        metafunc.parametrize("device", metafunc.config.stash[DEVICES])
+        devices = metafunc.config.stash[DEVICES]
+        metafunc.parametrize("device", devices)
 
 
 @pytest.fixture(autouse=True)
-def torch_as_it_was():
+def torch_as_it_was() -> Iterator[None]:
     """Put torch's global state back after each koan, whatever a fill did to it."""
     before = [ask() for ask, _ in STATE]
     seed = torch.get_rng_state()
@@ -79,7 +81,8 @@ def default_device(device: torch.device) -> None:
     torch.set_default_device(None if device.type == "cpu" else device)
 
 
-STATE = [
+# What is asked, and what puts it back.
+STATE: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
     (torch.get_default_dtype, torch.set_default_dtype),
     (torch.get_default_device, default_device),
     (torch.is_grad_enabled, torch.set_grad_enabled),

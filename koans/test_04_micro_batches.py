@@ -8,11 +8,11 @@ one step. The small batches are called micro-batches.
 In this lesson a pixel x gives the loss w * x, so its slope for w is x. Of a
 mean of losses the slope is the mean of the x. A batch sent through whole:
 
->>> w = torch.tensor(1.0, requires_grad=True)
->>> losses = w * torch.tensor([2.0, 4.0, 3.0, 11.0])
->>> losses.mean().backward()  # (2 + 4 + 3 + 11) / 4
->>> slate(w)
-5.0
+    >>> w = torch.tensor(1.0, requires_grad=True)
+    >>> losses = w * torch.tensor([2.0, 4.0, 3.0, 11.0])
+    >>> losses.mean().backward()  # (2 + 4 + 3 + 11) / 4
+    >>> slate(w)
+    5.0
 
 Optimizers read a slate in different ways. SGD moves by lr times what is on it;
 with momentum it also goes on a little in the direction of earlier steps. Adam

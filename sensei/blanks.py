@@ -5,19 +5,22 @@ the notes (where was the blank, what stands in it?), naming a mistake, ``sensei
 reset`` and the taking of answers from a submission all ask here, so that they
 can't disagree.
 
-Comments, layout, docstrings and ``print`` calls are free: ``parse`` drops them
-from both sides. Everything else outside a blank has to be as it was given.
+Comments, layout, docstrings and ``print`` calls (those that only look: see
+``_is_print``) are free: ``parse`` drops them from both sides. Everything else outside a blank has to be as it was given.
 """
 
 from __future__ import annotations
 
 import ast
+import io
 import math
-from collections.abc import Iterator, Sequence
+import tokenize
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
 BLANK = "__"
 MAX_DEPTH = 120  # of a syntax tree; a koan has 20, and Python's stack bears 1000
+MAX_BITS = 4096  # of an int; Python writes none of more than 4300 digits
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -91,11 +94,11 @@ def parse(source: str | bytes) -> ast.Module:
     The docstring of a module stays: a source may as well be a fill, and a fill
     may be a text.
 
-    Raises Unreadable for a source that is not UTF-8, is not Python, or is
-    nested too deeply to be looked at.
+    Raises Unreadable for a source that is not UTF-8, is not Python, is nested
+    too deeply to be looked at, or has a number too long to be written.
     """
     try:
-        text = source.decode("utf-8-sig") if isinstance(source, bytes) else source
+        text = _decoded(source) if isinstance(source, bytes) else source
         tree = ast.parse(text)
     except UnicodeDecodeError as error:
         before = error.object[: error.start]
@@ -109,18 +112,46 @@ def parse(source: str | bytes) -> ast.Module:
         raise Unreadable(str(error)) from None
     except (RecursionError, MemoryError):
         raise Unreadable("it is nested too deeply") from None
-    if _deeper_than(MAX_DEPTH, tree):
-        raise Unreadable("it is nested too deeply")
-    return _drop_free(tree)
+    return _checked(tree)
 
 
-def _deeper_than(limit: int, tree: ast.AST) -> bool:
-    level = [tree]
-    for _ in range(limit):
-        level = [child for node in level for child in ast.iter_child_nodes(node)]
-        if not level:
-            return False
-    return True
+def _decoded(source: bytes) -> str:
+    # Python would run what the declared encoding makes of it: another program.
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+    if encoding not in ("utf-8", "utf-8-sig"):
+        raise Unreadable(f"it declares that it is {encoding}, not UTF-8", 1)
+    return source.decode("utf-8-sig")
+
+
+def _checked(tree: ast.Module) -> ast.Module:
+    """Drop what is free, refuse what no later walk could bear: level by level."""
+    level: list[ast.AST] = [tree]
+    may_print = _LOOKS | _imported_functions(tree)
+    for _ in range(MAX_DEPTH):
+        below: list[ast.AST] = []
+        for node in level:
+            if isinstance(node, _WITH_BLOCKS):
+                _drop_free(node, may_print)
+            elif isinstance(node, ast.Constant):
+                _check_number(node)
+            for field in node._fields:
+                value = getattr(node, field, None)
+                if isinstance(value, ast.AST):
+                    below.append(value)
+                elif isinstance(value, list):
+                    below += [item for item in value if isinstance(item, ast.AST)]
+        if not below:
+            return tree
+        level = below
+    raise Unreadable("it is nested too deeply")
+
+
+_WITH_BLOCKS = (ast.mod, ast.stmt, ast.excepthandler, ast.match_case)
+
+
+def _check_number(node: ast.Constant) -> None:
+    if isinstance(node.value, int) and node.value.bit_length() > MAX_BITS:
+        raise Unreadable("it has a number that is too long", node.lineno)
 
 
 def _syntax_reason(error: SyntaxError) -> str:
@@ -139,35 +170,68 @@ def find_blanks(tree: ast.AST) -> list[ast.Name]:
     return sorted(names, key=lambda name: (name.lineno, name.col_offset))
 
 
-def _drop_free(module: ast.Module) -> ast.Module:
-    for node in ast.walk(module):
-        for field in ("body", "orelse", "finalbody"):
-            block = getattr(node, field, None)
-            if isinstance(block, list):
-                kept = [
-                    statement
-                    for i, statement in enumerate(block)
-                    if not (_is_print(statement) or _is_docstring(node, field, i))
-                ]
-                # A block that was nothing but prints still has to be a block.
-                if block and not kept and field == "body" and node is not module:
-                    kept = [ast.copy_location(ast.Pass(), block[0])]
-                block[:] = kept
-    return module
+def _imported_functions(tree: ast.Module) -> set[str]:
+    """What `from x import y` brings: helpers that the lesson was given."""
+    return {
+        alias.asname or alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
 
 
-def _is_print(statement: ast.AST) -> bool:
-    return (
-        isinstance(statement, ast.Expr)
-        and isinstance(statement.value, ast.Call)
-        and isinstance(statement.value.func, ast.Name)
-        and statement.value.func.id == "print"
-        # These would do something besides printing.
-        and not any(
-            isinstance(node, ast.NamedExpr | ast.Yield | ast.YieldFrom | ast.Await)
-            for node in ast.walk(statement)
-        )
-    )
+def _drop_free(node: ast.AST, may_print: Set[str]) -> None:
+    for field in ("body", "orelse", "finalbody"):
+        block = getattr(node, field, None)
+        if isinstance(block, list):
+            kept = [
+                statement
+                for i, statement in enumerate(block)
+                if not (
+                    _is_print(statement, may_print) or _is_docstring(node, field, i)
+                )
+            ]
+            if block and not kept and _needs_a_block(node, field):
+                kept = [ast.copy_location(ast.Pass(), block[0])]
+            block[:] = kept
+
+
+def _needs_a_block(node: ast.AST, field: str) -> bool:
+    """Whether a block that was nothing but prints still has to be a block."""
+    if field == "finalbody":
+        return not getattr(node, "handlers", None)
+    return field == "body" and not isinstance(node, ast.Module)
+
+
+def _is_print(statement: ast.AST, may_print: Set[str]) -> bool:
+    """A print that does nothing but look: what it calls has no other effect."""
+    match statement:
+        case ast.Expr(value=ast.Call(func=ast.Name(id="print")) as call):
+            inside = [
+                node for part in ast.iter_child_nodes(call) for node in ast.walk(part)
+            ]
+            return not any(
+                isinstance(node, _WITH_EFFECTS)
+                or (isinstance(node, ast.Call) and _called(node) not in may_print)
+                for node in inside
+            )
+    return False
+
+
+def _called(call: ast.Call) -> str:
+    """The last name of what is called: "item" of p.grad.item()."""
+    match call.func:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+    return ""
+
+
+_WITH_EFFECTS = (ast.NamedExpr, ast.Yield, ast.YieldFrom, ast.Await)
+_LOOKS = frozenset(
+    """abs all any bool dict enumerate float format id int isinstance item items join
+    keys len list max mean min named_parameters norm numel parameters range repr round
+    set size sorted state_dict str sum tolist tuple type values vars zip""".split()
+)
 
 
 def _is_docstring(owner: ast.AST, field: str, index: int) -> bool:
@@ -212,7 +276,8 @@ def locate(pattern: Sequence[ast.stmt], code: ast.AST) -> list[Fit]:
         for start in range(len(block))
         if (fit := _prefix(tuple(pattern), block[start:]))
     ]
-    return [fit for fit in fits if not any(_inside(fit, other) for other in fits)]
+    outer = [fit for fit in fits if not any(_inside(fit, other) for other in fits)]
+    return sorted(outer, key=lambda fit: fit.first_line)
 
 
 def alike(pattern: str, fill: Fill) -> bool:
@@ -220,9 +285,15 @@ def alike(pattern: str, fill: Fill) -> bool:
 
     ``...`` in the pattern stands for any one expression. Prints don't count.
     """
-    code = parse(fill.text).body
     matcher = _Matcher(any_dots=True, by_value=True)
-    return matcher.block(tuple(parse(pattern).body), tuple(code), 1) is not None
+    return matcher.block(tuple(parse(pattern).body), _statements(fill), 1) is not None
+
+
+def _statements(fill: Fill) -> tuple[ast.stmt, ...]:
+    alone = fill.nodes[0]
+    if isinstance(alone, ast.expr):
+        return (ast.copy_location(ast.Expr(alone), alone),)
+    return tuple(node for node in fill.nodes if isinstance(node, ast.stmt))
 
 
 def _fit(code: Sequence[ast.stmt], fills: tuple[Fill, ...]) -> Fit:
@@ -233,6 +304,8 @@ def _fit(code: Sequence[ast.stmt], fills: tuple[Fill, ...]) -> Fit:
 
 def _prefix(pattern: tuple[ast.stmt, ...], code: Sequence[ast.stmt]) -> Fit | None:
     stretches = any(_is_dots(s) or _is_blank_statement(s) for s in pattern)
+    if not stretches and type(pattern[0]) is not type(code[0]):
+        return None  # as nearly everywhere: this keeps looking around cheap
     longest = len(code) if stretches else len(pattern)
     for length in range(1 if stretches else longest, min(longest, len(code)) + 1):
         fills = _Matcher(skips=True).block(pattern, tuple(code[:length]), 1)
@@ -250,11 +323,13 @@ def _inside(fit: Fit, other: Fit) -> bool:
 
 
 def _blocks(tree: ast.AST) -> Iterator[list[ast.stmt]]:
-    for node in ast.walk(tree):
-        for field in ("body", "orelse", "finalbody"):
-            block = getattr(node, field, None)
-            if isinstance(block, list) and block:
-                yield block
+    for field in ("body", "orelse", "finalbody"):
+        block = getattr(tree, field, None)
+        if isinstance(block, list) and block:
+            yield block
+    for child in ast.iter_child_nodes(tree):
+        if isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
+            yield from _blocks(child)
 
 
 Fills = tuple[Fill, ...]
@@ -306,11 +381,16 @@ class _Matcher:
         """Let the head of a pattern take as few statements as will do."""
         if len(code) < at_least:
             self._note(line, head, None)
-        for length in range(at_least, len(code) + 1):
+            return None
+        before = self.misfit
+        # To take all that there is could only tell that the rest is missing.
+        spared = any(not (self.skips and _is_dots(statement)) for statement in rest)
+        for length in range(at_least, max(at_least, len(code) - spared) + 1):
             taken = (Fill(tuple(code[:length])),) if at_least else ()
             end = _end_line(code[length - 1]) if length else line
             after = self.block(rest, code[length:], end)
             if after is not None:
+                self.misfit = before  # a shorter stretch that failed is no fault
                 return taken + after
         return None
 
@@ -333,8 +413,8 @@ class _Matcher:
     def _list(self, pattern: list[object], code: object) -> Fills | None:
         if not isinstance(code, list):
             return None
-        if pattern and isinstance(pattern[0], ast.stmt):
-            line = _line(code[0]) if code else 1
+        if any(isinstance(node, ast.stmt) for node in (*pattern[:1], *code[:1])):
+            line = _line(code[0]) if code else 0  # its owner knows better
             return self.block(tuple(pattern), tuple(code), line)  # type: ignore[arg-type]
         if len(pattern) != len(code):
             return None
@@ -358,9 +438,7 @@ class _Matcher:
             fills += found
         return fills
 
-    def _note(
-        self, line: int, expected: ast.AST | None, found: ast.AST | None
-    ) -> None:
+    def _note(self, line: int, expected: ast.AST | None, found: ast.AST | None) -> None:
         if self.misfit is None or line > self.misfit.line:
             self.misfit = Misfit(line, _headline(expected), _headline(found))
 
@@ -371,8 +449,10 @@ _IRRELEVANT = ("ctx", "type_comment", "kind", "type_ignores", "type_params")
 def number_of(node: object) -> float | int | complex | None:
     """The number that a literal, or arithmetic on literals, comes to; else None."""
     if isinstance(node, ast.Constant):
-        plain = isinstance(node.value, int | float | complex)
-        return node.value if plain and not isinstance(node.value, bool) else None
+        value = node.value
+        if isinstance(value, bool) or not isinstance(value, int | float | complex):
+            return None
+        return value
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
         number = number_of(node.operand)
         if number is None or isinstance(node.op, ast.UAdd):
@@ -408,9 +488,7 @@ def _arithmetic(
     return None
 
 
-def _close(
-    left: float | int | complex, right: float | int | complex | None
-) -> bool:
+def _close(left: float | int | complex, right: float | int | complex | None) -> bool:
     if right is None:
         return False
     if isinstance(left, complex) or isinstance(right, complex):
@@ -437,7 +515,8 @@ def _is_dots(node: object) -> bool:
 
 def _line(node: ast.AST) -> int:
     decorators = getattr(node, "decorator_list", None)
-    return (decorators[0] if decorators else node).lineno  # type: ignore[attr-defined, no-any-return]
+    line: int = getattr(decorators[0] if decorators else node, "lineno", 1)
+    return line
 
 
 def _end_line(node: ast.AST) -> int:

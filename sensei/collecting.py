@@ -8,6 +8,8 @@ under xdist, and says what is the matter.
 from __future__ import annotations
 
 import inspect
+import os
+import traceback
 from collections.abc import Iterable
 from typing import Any
 
@@ -32,13 +34,20 @@ class LessonModule(Module):
 
     def collect(self) -> Iterable[Item | Collector]:
         try:
-            return self._koans_and_others(self._read())
+            lesson = self._read()
+            names = list(lesson.source.koans)
         except NotesError as error:
-            return [self.broken(str(error))]
+            root = f"{self.config.rootpath}{os.sep}"
+            return [self.broken(str(error).removeprefix(root))]
         except Unreadable as fault:
             return [self.broken(judge.unreadable(fault), fault.line or 1)]
-        except self.CollectError as error:
+        try:
+            self.obj  # imports the file
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a skip and an exit, too
             return [self._not_importable(error)]
+        return self._koans_and_others(lesson, names)
 
     def _read(self) -> Lesson:
         if self.path == self.files.solution:
@@ -47,10 +56,11 @@ class LessonModule(Module):
             self.lesson = self.files.read()
         return self.lesson
 
-    def _koans_and_others(self, lesson: Lesson) -> list[Item | Collector]:
-        in_file = lesson.source.koans  # raises Unreadable
+    def _koans_and_others(
+        self, lesson: Lesson, in_file: list[str]
+    ) -> list[Item | Collector]:
         items: dict[str, list[Item | Collector]] = {
-            name: [] for name in (*_path_order(list(in_file), list(lesson.notes.koans)),)
+            name: [] for name in _path_order(in_file, list(lesson.notes.koans))
         }
         for item in super().collect():
             items.setdefault(getattr(item, "originalname", item.name), []).append(item)
@@ -66,6 +76,10 @@ class LessonModule(Module):
         )
         return item
 
+    def missing(self) -> Broken:
+        """The item for a lesson whose file is not there."""
+        return self.broken("This lesson's file is not there any more. git has it.")
+
     def _absent(self, lesson: Lesson, name: str) -> Broken:
         try:
             line = lesson.function(name).lineno
@@ -73,13 +87,16 @@ class LessonModule(Module):
             return self.broken(judge.not_as_given(change, name), change.line, name)
         return self.broken("pytest can't collect this koan.", line, name)
 
-    def _not_importable(self, error: Collector.CollectError) -> Broken:
-        cause = error.__cause__ or error
-        line = getattr(cause, "lineno", None) or 1
+    def _not_importable(self, error: BaseException) -> Broken:
+        cause = error.__cause__ or error  # pytest wraps what is common
         if isinstance(cause, SyntaxError):
-            return self.broken(judge.unreadable(Unreadable(cause.msg)), line)
+            fault = Unreadable(cause.msg)
+            return self.broken(judge.unreadable(fault), cause.lineno or 1)
+        frames = traceback.extract_tb(cause.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == str(self.path)]
         said = (str(cause).splitlines() or [""])[0]
-        return self.broken(f"Importing this file: {type(cause).__name__}: {said}", line)
+        sentence = f"Importing this file: {type(cause).__name__}: {said}"
+        return self.broken(sentence, (lines or [1])[-1] or 1)
 
     def unrunnable(self, name: str, function: object) -> Broken | None:
         """A broken item for a koan that a yield or an await keeps from running."""

@@ -7,13 +7,15 @@ is a part that a learner enters by choice.
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from sensei.lesson import Lesson
 
-KNOWN = {"koans", "solutions", "seconds", "preload", "story", "ending"}
+KNOWN = {"koans", "solutions", "seconds", "preload", "story", "ending", "arguments"}
 
 
 class CourseError(Exception):
@@ -69,7 +71,8 @@ class Course:
 
     ``preload`` names the modules that a warm worker imports beforehand,
     ``story`` the module that tells how a koan's values came about, ``ending``
-    the file with the words for the end of the main path.
+    the file with the words for the end of the main path, ``arguments`` the values
+    that a koan's parameters take in grading.
     """
 
     root: Path
@@ -79,6 +82,9 @@ class Course:
     preload: tuple[str, ...] = ()
     story: str = ""
     ending: Path | None = None
+    arguments: Mapping[str, tuple[Any, ...]] = field(
+        default_factory=dict, compare=False
+    )
 
     @classmethod
     def load(cls, root: Path) -> Course | None:
@@ -99,6 +105,13 @@ class Course:
         seconds = table.get("seconds", 60.0)
         if not isinstance(seconds, int | float) or not seconds > 0:
             raise CourseError("pyproject.toml: [tool.sensei] seconds: a number above 0")
+        arguments = table.get("arguments", {})
+        if not isinstance(arguments, dict) or not all(
+            isinstance(values, list) and values for values in arguments.values()
+        ):
+            raise CourseError(
+                'pyproject.toml: [tool.sensei] arguments: such as { device = ["cpu"] }'
+            )
         return cls(
             root=root,
             koans=root / table.get("koans", "koans"),
@@ -107,6 +120,7 @@ class Course:
             preload=tuple(table.get("preload", ())),
             story=table.get("story", ""),
             ending=root / table["ending"] if "ending" in table else None,
+            arguments={name: tuple(values) for name, values in arguments.items()},
         )
 
     @cached_property

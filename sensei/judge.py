@@ -39,9 +39,7 @@ class Answer:
         return shortened(self.fill.text)
 
 
-def prepare(
-    lesson: Lesson, name: str, names: Mapping[str, object]
-) -> Answer | Verdict:
+def prepare(lesson: Lesson, name: str, names: Mapping[str, object]) -> Answer | Verdict:
     """Look at a koan before it runs: an answer that may be run, or a verdict.
 
     ``names`` are those that a prediction may use (see ``predictions``).
@@ -120,14 +118,23 @@ def _judge_prediction(
     places: Sequence[tuple[FrameType, int]],
     line: int,
 ) -> Verdict:
-    check = _check(answer)
+    check = check_of(answer)
     if not check.lineno <= line <= (check.end_lineno or line):
         sentence = f"{type(error).__name__} at line {line}, before the prediction."
         return Verdict(Kind.ERROR, sentence, line, answer.wrote)
-    named = diagnosis(answer)
-    entries = _which_hold(answer, _subject_in(answer, places[-1][0]))
-    sentence = " ".join(filter(None, [named or "That does not hold.", entries]))
-    return Verdict(Kind.WRONG, sentence, check.lineno, answer.wrote)
+    try:
+        right = _subject_in(answer, places[-1][0])
+    except Exception:  # what was asked about can't be had, whatever was written
+        sentence = f"{type(error).__name__} at line {line}, in what is asked about."
+        return Verdict(Kind.ERROR, sentence, line, answer.wrote)
+    return wrong(answer, right)
+
+
+def wrong(answer: Answer, right: Any) -> Verdict:
+    """The verdict on a prediction that does not hold, where ``right`` would have."""
+    said = diagnosis(answer) or "That does not hold."
+    sentence = " ".join(filter(None, [said, _which_hold(answer, right)]))
+    return Verdict(Kind.WRONG, sentence, check_of(answer).lineno, answer.wrote)
 
 
 def _judge_code(answer: Answer, error: BaseException, path: str, line: int) -> Verdict:
@@ -137,7 +144,11 @@ def _judge_code(answer: Answer, error: BaseException, path: str, line: int) -> V
         sentence = named or f"The check at line {line} does not hold."
     else:
         said = next(iter(str(error).strip().splitlines()), "")
-        what = f"{type(error).__name__}: {shortened(said)}" if said else type(error).__name__
+        what = (
+            f"{type(error).__name__}: {shortened(said)}"
+            if said
+            else type(error).__name__
+        )
         sentence = f"{named} ({what})" if named else f"Line {line} raises {what}"
     kind = Kind.FAILED if failed else Kind.ERROR
     return Verdict(kind, sentence, line, answer.wrote)
@@ -157,13 +168,20 @@ def _own_assert(answer: Answer, error: BaseException, path: str) -> bool:
 
 def diagnosis(answer: Answer) -> str | None:
     """What the notes say to exactly this fill; None for a mistake without a name."""
-    fill = answer.fill
-    if answer.note.is_prediction:
-        fill = Fill((ast.parse(predictions.as_text(answer.value), mode="eval").body,))
+    fill = _worked_out(answer) if answer.note.is_prediction else answer.fill
     for mistake in answer.note.mistakes:
         if blanks.alike(mistake.fill, fill):
             return mistake.says
     return None
+
+
+def _worked_out(answer: Answer) -> Fill:
+    """What a prediction comes to, as a fill: 0.5 + 1 is the same mistake as 1.5."""
+    try:
+        text = predictions.as_text(answer.value)
+        return Fill((ast.parse(text, mode="eval").body,))
+    except SyntaxError:  # the attribute of a module, such as a class
+        return answer.fill
 
 
 def _places(error: BaseException, path: str) -> list[tuple[FrameType, int]]:
@@ -178,7 +196,7 @@ def _places(error: BaseException, path: str) -> list[tuple[FrameType, int]]:
 # ---------------------------------------------------- the check of a prediction
 
 
-def _check(answer: Answer) -> ast.Assert:
+def check_of(answer: Answer) -> ast.Assert:
     """The assert that a prediction stands in."""
     return next(
         node
@@ -189,7 +207,7 @@ def _check(answer: Answer) -> ast.Assert:
 
 
 def _subject_in(answer: Answer, frame: FrameType) -> Any:
-    compare = _check(answer).test
+    compare = check_of(answer).test
     assert isinstance(compare, ast.Compare)
     code = compile(ast.Expression(compare.left), "<subject>", "eval")
     # As globals, both: what a comprehension looks up skips a frame's locals.
@@ -198,7 +216,7 @@ def _subject_in(answer: Answer, frame: FrameType) -> Any:
 
 def _which_hold(answer: Answer, actual: Any) -> str:
     """Which entries of a wrong prediction hold; of truth values only how many."""
-    compare = _check(answer).test
+    compare = check_of(answer).test
     assert isinstance(compare, ast.Compare)
     is_approx = isinstance(compare.comparators[0], ast.Call)
     return which_hold(actual, answer.value, pytest.approx if is_approx else _same)
@@ -221,7 +239,8 @@ def which_hold(actual: Any, wrote: Any, around: Callable[[Any], Any] = _same) ->
     if not isinstance(wrote, list | tuple):
         return f"A {kind} is asked for."
     if len(wrote) != len(actual):
-        return f"Yours has {len(wrote)} entries; that is not how many there are."
+        entries = "1 entry" if len(wrote) == 1 else f"{len(wrote)} entries"
+        return f"Yours has {entries}; that is not how many there are."
     holds = [_holds(a, w, around) for a, w in zip(actual, wrote, strict=True)]
     if all(holds):
         return f"Every entry holds, but a {kind} is asked for: {'[…]' if kind == 'list' else '(…)'}."

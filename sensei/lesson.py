@@ -8,9 +8,10 @@ other copy is kept.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from sensei import blanks, notes
@@ -44,7 +45,7 @@ class Source:
 
     @classmethod
     def read(cls, path: Path) -> Source:
-        return cls(path.read_bytes())
+        return _source(path.read_bytes())
 
     @cached_property
     def tree(self) -> ast.Module:
@@ -73,7 +74,14 @@ class Source:
 
     @cached_property
     def _raw(self) -> ast.Module:
+        _ = self.tree  # raises Unreadable
         return ast.parse(self.decoded)
+
+
+@cache
+def _source(text: bytes) -> Source:
+    """Parsed once in a run, however often a file is looked at."""
+    return Source(text)
 
 
 class Given:
@@ -83,7 +91,7 @@ class Given:
     """
 
     def __init__(self, solution: Source, notes: LessonNotes) -> None:
-        self.solution = solution
+        self.solution = Source(solution.text)
         self.notes = notes
         self._koans: dict[str, tuple[Function, Fill]] = {}
 
@@ -101,16 +109,14 @@ class Given:
                 raise NotAsGiven(f"the solution has no {name}")
             function = self.solution.koans[name][0]
             fill = find_fill(self.notes.koans[name], function)
-            _Blanker(fill).visit(function)
+            _blank(function, fill)
             self._koans[name] = function, fill
         return self._koans[name]
 
     def text(self) -> str:
         """The whole lesson as it was given, letter by letter."""
         fills = [self.fill(name) for name in self.notes.koans]
-        return replaced(
-            self.solution.decoded, [(fill, blanks.BLANK) for fill in fills]
-        )
+        return replaced(self.solution.decoded, [(fill, blanks.BLANK) for fill in fills])
 
 
 @dataclass(frozen=True)
@@ -152,6 +158,15 @@ class Lesson:
             return 1
         return self.source.koans[name][0].lineno
 
+    @cached_property
+    def _frame_fault(self) -> NotAsGiven | None:
+        try:
+            if self.given:
+                check_frame(self.given.solution.tree, self.source.tree)
+        except NotAsGiven as fault:
+            return fault
+        return None
+
     def function(self, name: str) -> Function:
         """A koan's one definition; raises NotAsGiven when there is none, or two."""
         found = self.source.koans.get(name, [])
@@ -159,7 +174,9 @@ class Lesson:
             raise NotAsGiven(f"{name} is not there any more{self._renamed_to()}")
         if len(found) > 1:
             lines = " and ".join(str(node.lineno) for node in found)
-            raise NotAsGiven(f"{name} is there twice, at lines {lines}", found[1].lineno)
+            raise NotAsGiven(
+                f"{name} is there twice, at lines {lines}", found[1].lineno
+            )
         return found[0]
 
     def _renamed_to(self) -> str:
@@ -171,7 +188,8 @@ class Lesson:
         function = self.function(name)
         if self.given is None:
             return find_fill(self.notes.koans[name], function)
-        check_frame(self.given.solution.tree, self.source.tree)
+        if self._frame_fault:
+            raise self._frame_fault
         fit = blanks.match([self.given.function(name)], [function])
         if isinstance(fit, Misfit):
             raise NotAsGiven(_sentence(fit), fit.line)
@@ -237,36 +255,84 @@ def _sentence(misfit: Misfit) -> str:
 # ---------------------------------------------------------------- blanking
 
 
-class _Blanker(ast.NodeTransformer):
-    """Puts ``__`` where a fill stands, in place."""
-
-    def __init__(self, fill: Fill) -> None:
-        self.first = fill.nodes[0]
-        self.rest = fill.nodes[1:]
-
-    def visit(self, node: ast.AST) -> ast.AST | None:
-        if node in self.rest:
-            return None
-        if node is not self.first:
-            return self.generic_visit(node)
-        name = ast.copy_location(ast.Name(blanks.BLANK, ast.Load()), node)
-        is_expression = isinstance(node, ast.expr)
-        return name if is_expression else ast.copy_location(ast.Expr(name), node)
+def _blank(function: Function, fill: Fill) -> None:
+    """Put ``__`` where a fill stands, in place."""
+    first = fill.nodes[0]
+    name = ast.copy_location(ast.Name(blanks.BLANK, ast.Load()), first)
+    statement = ast.copy_location(ast.Expr(name), first)
+    new = name if fill.is_expression else statement
+    for node in ast.walk(function):
+        for field, value in ast.iter_fields(node):
+            if value is first:
+                return setattr(node, field, new)
+            if isinstance(value, list) and first in value:
+                at = value.index(first)
+                value[at : at + len(fill.nodes)] = [new]
+                return None
 
 
 def replaced(text: str, changes: Sequence[tuple[Fill, str]]) -> str:
     """A source with the text of some fills replaced, each where it stands.
 
-    A text of several lines is put in at the indentation of the fill.
+    A text of several lines is put in at the indentation of the fill; one that
+    binds loosely (``a or b``) in parentheses, for a fill may be an operand.
     """
-    starts = [0]
-    for line in text.split("\n"):
-        starts.append(starts[-1] + len(line.encode()) + 1)
     raw = text.encode()
-    for fill, new in sorted(changes, key=lambda change: -change[0].line):
-        first, last = fill.nodes[0], fill.nodes[-1]
-        start = starts[first.lineno - 1] + first.col_offset  # type: ignore[attr-defined]
-        end = starts[last.end_lineno - 1] + last.end_col_offset  # type: ignore[attr-defined]
-        indent = "\n" + " " * first.col_offset  # type: ignore[attr-defined]
-        raw = raw[:start] + new.replace("\n", indent).encode() + raw[end:]
+    starts = [0, *(end.end() for end in re.finditer(rb"\r\n|\r|\n", raw))]
+    places = [(*_place(fill, raw, starts), fill, new) for fill, new in changes]
+    for start, end, fill, new in sorted(places, key=lambda place: -place[0]):
+        if fill.is_expression:
+            new = _as_operand(new, fill)
+        else:
+            before = raw[max(s for s in starts if s <= start) : start].decode()
+            new = _indented(new, before if before.isspace() else " " * len(before))
+        if "\r\n" in text:
+            new = new.replace("\n", "\r\n")
+        raw = raw[:start] + new.encode() + raw[end:]
     return raw.decode()
+
+
+def _place(fill: Fill, raw: bytes, starts: Sequence[int]) -> tuple[int, int]:
+    """Where a fill begins and ends, in bytes, its parentheses not counted."""
+    first, last = fill.nodes[0], fill.nodes[-1]
+    start = starts[first.lineno - 1] + first.col_offset  # type: ignore[attr-defined]
+    end = starts[last.end_lineno - 1] + last.end_col_offset  # type: ignore[attr-defined]
+    for decorator in getattr(first, "decorator_list", [])[:1]:
+        place = starts[decorator.lineno - 1] + decorator.col_offset
+        start = raw.rindex(b"@", 0, place)
+    return start, end
+
+
+_LOOSE = ast.BoolOp | ast.Compare | ast.IfExp | ast.Lambda | ast.NamedExpr | ast.Tuple
+
+
+def _as_operand(new: str, fill: Fill) -> str:
+    try:
+        node = ast.parse(f"({new})", mode="eval").body
+    except SyntaxError:  # such as *losses
+        return new
+    is_not = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
+    # A generator's place is that of the parentheses around it, even of a call's.
+    was_generator = isinstance(fill.nodes[0], ast.GeneratorExp)
+    loose = isinstance(node, _LOOSE) or is_not or "\n" in new or was_generator
+    return f"({new})" if loose else new
+
+
+def _indented(text: str, indent: str) -> str:
+    """Every line but the first moved in, save those within a long string."""
+    within = {
+        line
+        for node in ast.walk(_tree(text))
+        if isinstance(node, ast.Constant | ast.JoinedStr)
+        for line in range(node.lineno + 1, (node.end_lineno or 0) + 1)
+    }
+    first, *rest = text.split("\n")
+    moved = (line if i in within else indent + line for i, line in enumerate(rest, 2))
+    return "\n".join([first, *moved])
+
+
+def _tree(text: str) -> ast.AST:
+    try:
+        return ast.parse(text)
+    except SyntaxError:
+        return ast.Module([], [])

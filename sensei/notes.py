@@ -10,7 +10,7 @@ import ast
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -71,16 +71,26 @@ class LessonNotes:
     koans: Mapping[str, Note]
 
 
-def load(path: Path, text: str | None = None) -> LessonNotes:
-    """Read notes from a .toml file (or from its text); raises NotesError."""
+def load(path: Path) -> LessonNotes:
+    """Read notes from a .toml file; raises NotesError."""
     try:
-        tables = tomllib.loads(path.read_text("utf-8") if text is None else text)
+        return _parsed(path, path.read_text("utf-8"))
     except OSError as error:
         raise NotesError(f"{path}: can't be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise NotesError(f"{path}: not UTF-8 at byte {error.start}") from None
     except tomllib.TOMLDecodeError as error:
         raise NotesError(f"{path}: {error}") from None
+    except ValueError:  # an int of thousands of digits
+        raise NotesError(f"{path}: a number in it is too long") from None
+    except RecursionError:
+        raise NotesError(f"{path}: it is nested too deeply") from None
+
+
+@cache
+def _parsed(path: Path, text: str) -> LessonNotes:
+    """Parsed once in a run, however often a file is looked at."""
+    tables = tomllib.loads(text)
     lesson = _Table(f"{path}: [lesson]", tables.pop("lesson", {}))
     notes = LessonNotes(
         say=lesson.text("say"),
@@ -102,10 +112,7 @@ def _note(name: str, table: _Table) -> Note:
         asks=table.text("asks"),
         hints=table.texts("hints"),
         because=table.text("because"),
-        mistakes=tuple(
-            Mistake(mistake.text("fill"), mistake.text("says"))
-            for mistake in table.tables("mistakes")
-        ),
+        mistakes=tuple(map(_mistake, table.tables("mistakes"))),
         link=table.text("link"),
         also_right=table.texts("also_right", default=()),
         points=table.number("points", default=1),
@@ -113,7 +120,38 @@ def _note(name: str, table: _Table) -> Note:
     table.finish()
     if len(note.hints) != HINTS:
         raise NotesError(f"{table.place}: {HINTS} hints, please, not {len(note.hints)}")
+    count = sum(
+        len(blanks.find_blanks(node)) for node in _read(table, "asks", note.asks)
+    )
+    if count != 1:
+        raise NotesError(f"{table.place}: asks has {count} blanks; there has to be one")
+    for text in note.also_right:
+        _check(table, "also_right", text)
     return note
+
+
+def _mistake(table: _Table) -> Mistake:
+    mistake = Mistake(table.text("fill"), table.text("says"))
+    table.finish()
+    _check(table, "fill", mistake.fill)
+    return mistake
+
+
+def _read(table: _Table, key: str, text: str) -> list[ast.stmt]:
+    try:
+        return blanks.parse(text).body
+    except blanks.Unreadable as fault:
+        raise NotesError(
+            f"{table.place}: {key} is not Python: {fault.reason}"
+        ) from None
+
+
+def _check(table: _Table, key: str, text: str) -> None:
+    """As _read, without a tree: most notes are never looked at in a run."""
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        _read(table, key, text)
 
 
 class _Table:
@@ -131,7 +169,9 @@ class _Table:
             raise NotesError(f"{self.place}: {key} is missing, or not a text")
         return value
 
-    def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
+    def texts(
+        self, key: str, default: tuple[str, ...] | None = None
+    ) -> tuple[str, ...]:
         value = self.content.pop(key, default)
         if not isinstance(value, list | tuple) or not all(
             isinstance(item, str) and item.strip() for item in value
@@ -149,7 +189,10 @@ class _Table:
         value = self.content.pop(key, None)
         if not isinstance(value, list):
             raise NotesError(f"{self.place}: {key} are missing")
-        return [_Table(f"{self.place} {key}", item) for item in value]
+        return [
+            _Table(f"{self.place} {key} {number}", item)
+            for number, item in enumerate(value, 1)
+        ]
 
     def finish(self) -> None:
         if self.content:

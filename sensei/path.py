@@ -16,7 +16,6 @@ from sensei.lesson import Lesson
 from sensei.notes import NotesError
 from sensei.verdicts import Kind, Verdict
 
-DONE = (Kind.PASSED,)
 NOT_STOPPING = (Kind.PASSED, Kind.SKIPPED)
 
 
@@ -57,7 +56,7 @@ class Stretch:
     @property
     def complete(self) -> bool:
         """Every koan passed, or can't run on this machine."""
-        return bool(self.solved) and all(s.solved or s.skipped for s in self.steps)
+        return bool(self.steps) and all(s.solved or s.skipped for s in self.steps)
 
 
 @dataclass(frozen=True)
@@ -92,9 +91,14 @@ class Path:
         last = self.last_solved
         for stretch in self.stretches:
             if last in stretch.steps and stretch.complete:
-                followed = self.next not in stretch.steps
-                return stretch if followed else None
+                return stretch
         return None
+
+    @property
+    def partial(self) -> bool:
+        """Whether the run left out koans that come before the next one."""
+        here = self.steps.index(self.next) if self.next else len(self.steps)
+        return any(step.verdict is None for step in self.steps[:here])
 
     @property
     def complete(self) -> bool:
@@ -156,4 +160,4 @@ def merged(verdicts: Iterable[Verdict]) -> Verdict | None:
         if verdict.kind not in NOT_STOPPING:
             return verdict
     passed = [verdict for verdict in by_kind if verdict.kind is Kind.PASSED]
-    return (passed or by_kind or [None])[0]
+    return next(iter(passed or by_kind), None)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pytest import Collector, Config, Item, Module, Session, TerminalReporter, TestReport
+from pytest import (
+    Collector,
+    Config,
+    Item,
+    Module,
+    Session,
+    TerminalReporter,
+    TestReport,
+)
 
 from sensei import judge, screen
 from sensei.collecting import Broken, LessonModule, koan_of, tell
 from sensei.course import Course, CourseError, LessonFiles
-from sensei.lesson import NotAsGiven
+from sensei.lesson import Lesson, NotAsGiven
 from sensei.path import walk
 from sensei.running import Rules, attempt
 from sensei.verdicts import Kind, Verdict
@@ -53,9 +61,13 @@ def pytest_configure(config: Config) -> None:
         raise pytest.UsageError(str(error)) from None
     if course is None:
         return
-    seconds = config.getoption("koan_seconds") or course.seconds
+    asked = config.getoption("koan_seconds")
+    seconds = course.seconds if asked is None else asked
     if not seconds > 0:
         raise pytest.UsageError("--koan-seconds: a number above 0")
+    # What has been imported by now stays: pytest's own collections of garbage at
+    # the end would look through all of it, five times.
+    gc.freeze()
     config.stash[COURSE] = course
     config.stash[RULES] = Rules(
         seconds=seconds,
@@ -108,6 +120,30 @@ def pytest_pycollect_makeitem(
     )
 
 
+@pytest.hookimpl(tryfirst=True)  # before -k and --lf choose among the items
+def pytest_collection_modifyitems(
+    session: Session, config: Config, items: list[Item]
+) -> None:
+    """Put a failing item in the place of each lesson whose file is gone."""
+    course = config.stash.get(COURSE, None)
+    for files in course.lessons if course else ():
+        if not files.path.exists() and _is_asked_for(files, config):
+            module = LessonModule.from_parent(session, path=files.path, files=files)
+            behind = course.lessons[course.lessons.index(files) :]
+            later = {after.path for after in behind}
+            place = next((i for i, it in enumerate(items) if it.path in later), None)
+            items.insert(len(items) if place is None else place, module.missing())
+
+
+def _is_asked_for(files: LessonFiles, config: Config) -> bool:
+    """The run is of the whole folder that the lesson was in."""
+    folder, start = files.path.parent, config.invocation_params.dir
+    named = {Path(os.path.abspath(start / argument)) for argument in config.args}
+    if config.args_source is Config.ArgsSource.TESTPATHS:
+        named = {path.parent for path in named}
+    return folder in named or (not files.part and bool(named & {*folder.parents}))
+
+
 # --------------------------------------------------------------------- running
 
 
@@ -115,13 +151,21 @@ def pytest_pycollect_makeitem(
 def pytest_runtest_setup(item: Item) -> None:
     """A mark that a learner adds can't skip a koan, nor excuse that it fails."""
     koan = koan_of(item)
-    if koan and EXCUSES & {mark.name for mark in item.iter_markers()}:
-        lesson, name = koan
+    marks = EXCUSES & {mark.name for mark in item.iter_markers()}
+    if koan and marks:
         try:
-            lesson.fill(name)
+            _hold_as_given(*koan, marks)
         except NotAsGiven as change:
-            sentence = judge.not_as_given(change, name)
+            sentence = judge.not_as_given(change, koan[1])
             tell(item, Verdict(Kind.ERROR, sentence, change.line))
+
+
+def _hold_as_given(lesson: Lesson, name: str, marks: set[str]) -> None:
+    """Raise NotAsGiven; solutions withheld, a skipif may have been given."""
+    lesson.fill(name)
+    if lesson.given is None and (added := marks - {"skipif"}):
+        mark = f"a mark {' and '.join(sorted(added))}"
+        raise NotAsGiven(f"{mark} was not given", lesson.line(name))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -150,7 +194,7 @@ class Scribe:
         self.config = config
         self.course = course
         self.results: dict[tuple[LessonFiles, str], list[Verdict]] = {}
-        self.devices: list[str] = []
+        self.devices: set[str] = set()
 
     def pytest_runtest_logreport(self, report: TestReport) -> None:
         path, _, koan = report.nodeid.partition("::")
@@ -163,8 +207,8 @@ class Scribe:
 
     def _note_device(self, koan: str) -> None:
         _, bracket, device = koan.rstrip("]").partition("[")
-        if bracket and device not in self.devices:
-            self.devices.append(device)
+        if bracket:
+            self.devices.add(device)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: Session) -> Generator[None, None, None]:
@@ -175,7 +219,7 @@ class Scribe:
         request = screen.Request(
             hints=self.config.getoption("hint"),
             reveal=self.config.getoption("reveal"),
-            devices=tuple(self.devices),
+            devices=tuple(sorted(self.devices)),
             columns=reporter._tw.fullwidth,
         )
         for path in walk(self.course, self.results):

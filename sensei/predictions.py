@@ -39,6 +39,8 @@ def evaluate(fill: ast.expr, names: Mapping[str, object]) -> Any:
         raise Refused("This is too long for a prediction.")
     try:
         return _Evaluator(names).value(fill)
+    except OverflowError:
+        raise Refused("This number is too big to be worked out.") from None
     except (ArithmeticError, TypeError, ValueError) as error:
         reason = str(error).rstrip(".") or type(error).__name__
         raise Refused(f"This can't be worked out: {reason}.") from None
@@ -115,6 +117,8 @@ class _Evaluator:
     def _constant(self, node: ast.Constant) -> object:
         if node.value is Ellipsis:
             raise Refused("`...` is not a prediction. Write down what you expect.")
+        if isinstance(node.value, int) and node.value.bit_length() > MAX_BITS:
+            raise Refused("This number is too big to be worked out.")
         return node.value
 
     def _arithmetic(self, node: ast.BinOp) -> Any:
@@ -160,10 +164,11 @@ class _Evaluator:
             )
         value: Any = self.names[path[0]]
         for name in path[1:]:
-            if name.startswith("_") or not hasattr(value, name):
-                raise Refused(f"`{_short(node)}` can't be used in a prediction.")
-            value = getattr(value, name)
-        if not _is_plain(value):
+            try:
+                value = None if name.startswith("_") else getattr(value, name)
+            except Exception:  # a lazy module may raise anything
+                value = None
+        if value is None or not _is_plain(value):
             raise Refused(f"`{_short(node)}` can't be used in a prediction.")
         return value
 
@@ -202,6 +207,8 @@ def as_text(value: object, digits: int = 17) -> str:
                 f"{as_text(k, digits)}: {as_text(v, digits)}" for k, v in value.items()
             )
             return f"{{{', '.join(pairs)}}}"
+        case set() if value:
+            return f"{{{', '.join(as_text(item, digits) for item in value)}}}"
     return repr(value)
 
 
@@ -226,7 +233,7 @@ def _stay_small(op: ast.operator, left: Any, right: Any) -> None:
     """Raise Refused before arithmetic makes something huge, or formats text."""
     if isinstance(op, ast.Mod) and isinstance(left, str | bytes):
         raise Refused("Text formatting does not belong into a prediction.")
-    sizes = [len(side) for side in (left, right) if hasattr(side, "__len__")]
+    sizes = [_size(side) for side in (left, right) if hasattr(side, "__len__")]
     ints = [abs(side) for side in (left, right) if isinstance(side, int)]
     if isinstance(op, ast.Mult) and sizes and ints:
         sizes = [sizes[0] * ints[0]]
@@ -234,6 +241,15 @@ def _stay_small(op: ast.operator, left: Any, right: Any) -> None:
         raise Refused("This is too long for a prediction.")
     if len(ints) == 2 and _bits(op, left, right) > MAX_BITS:
         raise Refused("This number is too big to be worked out.")
+
+
+def _size(value: Any) -> int:
+    """The entries of a list, those of lists within it counted as well."""
+    if isinstance(value, dict):
+        return _size([*value.keys(), *value.values()])
+    if isinstance(value, list | tuple | set):
+        return sum(max(1, _size(item)) for item in value)
+    return len(value) if hasattr(value, "__len__") else 0
 
 
 def _bits(op: ast.operator, left: int, right: int) -> int:

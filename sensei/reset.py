@@ -44,13 +44,10 @@ def find(course: Course, name: str) -> Target:
         if (not path or Path(path).stem == files.name) and koan in _koans(files)
     ]
     if not matches:
-        stem = Path(name).stem
         matches = [
             Target(files)
             for files in course.lessons
-            if stem == files.name
-            or stem in (files.number, f"test_{files.number}")
-            or stem == files.name.removeprefix("test_")
+            if Path(name).stem in _spellings(files)
         ]
     if not matches:
         raise ResetError(
@@ -61,6 +58,12 @@ def find(course: Course, name: str) -> Target:
         where = " and ".join(target.files.relative for target in matches)
         raise ResetError(f"{name} is in {where}: say `sensei reset FILE::{koan}`.")
     return matches[0]
+
+
+def _spellings(files: LessonFiles) -> tuple[str, ...]:
+    """04, test_04, test_04_micro_batches, micro_batches."""
+    title = files.title.replace(" ", "_")
+    return files.number, f"test_{files.number}", files.name, title
 
 
 def _koans(files: LessonFiles) -> list[str]:
@@ -81,7 +84,13 @@ def reset(target: Target) -> None:
     given = Given(Source.read(files.solution), load(files.notes)).text()
     if target.koan:
         given = _with_one_koan(files, target.koan, given)
+    if _has_windows_ends(files.path):
+        given = given.replace("\r\n", "\n").replace("\n", "\r\n")
     _write(files.path, given)
+
+
+def _has_windows_ends(path: Path) -> bool:
+    return path.exists() and b"\r\n" in path.read_bytes()
 
 
 def _with_one_koan(files: LessonFiles, name: str, given: str) -> str:
@@ -98,7 +107,7 @@ def _with_one_koan(files: LessonFiles, name: str, given: str) -> str:
             f"put the whole lesson back: sensei reset {files.number}"
         ) from None
     original = Source(given)
-    lines = mine.decoded.split("\n")
+    lines = mine.decoded.replace("\r\n", "\n").split("\n")
     new = _text_of(original.koans[name][0], given.split("\n"))
     if name in found:
         for copy in reversed(found[name][1:]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import traceback
+import unittest
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import ModuleType
@@ -33,6 +34,8 @@ class Rules:
 
 
 Koan = Callable[..., object]
+SKIPS = (pytest.skip.Exception, unittest.SkipTest)
+FOR_PYTEST = (*SKIPS, pytest.exit.Exception)  # exceptions that are more than a failure
 
 
 def attempt(
@@ -49,17 +52,29 @@ def attempt(
     answer = judge.prepare(lesson, name, {**modules, **arguments})
     if isinstance(answer, Verdict):
         return answer, None
+    verdict, error = run(answer, koan, arguments, rules)
+    if answer.note.is_prediction or isinstance(error, FOR_PYTEST):
+        return verdict, None
+    return verdict, error if isinstance(error, Exception) else None
+
+
+def run(
+    answer: Answer, koan: Koan, arguments: Mapping[str, Any], rules: Rules
+) -> tuple[Verdict, BaseException | None]:
+    """Run an answer: the verdict, and what was raised, if anything.
+
+    pytest and the grader both run answers here. Raises what ``attempt`` does.
+    """
     path = koan.__code__.co_filename
     error = _raised_by(koan, arguments, rules, path)
     if error is None:
         return judge.judge(answer, None, path), None
     if _is_for_pytest(error, answer, path):
         raise error
-    verdict = _odd_ending(error, answer, rules, path) or judge.judge(answer, error, path)
-    if verdict.kind is not Kind.ERROR or isinstance(error, Exception):
-        verdict = _with_story(verdict, answer, error, koan, arguments, rules)
-    shown = error if isinstance(error, Exception) else None
-    return verdict, None if answer.note.is_prediction else shown
+    if odd := _odd_ending(error, answer, rules, path):
+        return odd, error
+    verdict = judge.judge(answer, error, path)
+    return _with_story(verdict, answer, error, koan, arguments, rules), error
 
 
 def _raised_by(
@@ -77,9 +92,12 @@ def _is_for_pytest(error: BaseException, answer: Answer, path: str) -> bool:
     """Not the learner's doing: Ctrl-C, or a skip in the code that was given."""
     if isinstance(error, KeyboardInterrupt):
         return "KeyboardInterrupt" not in answer.fill.text
-    return isinstance(error, pytest.skip.Exception) and not any(
-        entry.filename == path and answer.fill.holds_line(entry.lineno or 0)
-        for entry in traceback.extract_tb(error.__traceback__)
+    return isinstance(error, SKIPS) and not (
+        "skip" in answer.fill.text.lower()
+        or any(
+            entry.filename == path and answer.fill.holds_line(entry.lineno or 0)
+            for entry in traceback.extract_tb(error.__traceback__)
+        )
     )
 
 
@@ -87,16 +105,16 @@ def _odd_ending(
     error: BaseException, answer: Answer, rules: Rules, path: str
 ) -> Verdict | None:
     """The verdict on a fill that ends in no ordinary exception."""
-    if isinstance(error, Exception):
-        return None
     line = answer.fill.line
     if isinstance(error, Hang):
         line = error.line or line
         sentence = f"It did not end within {rules.seconds:g} s; it was at line {line}."
-    elif isinstance(error, pytest.skip.Exception):
+    elif isinstance(error, SKIPS):
         sentence = "A fill can't skip a koan: it is not done."
-    else:
+    elif isinstance(error, FOR_PYTEST) or not isinstance(error, Exception):
         sentence = f"A fill can't end the run, as {type(error).__name__} does."
+    else:
+        return None
     return Verdict(Kind.ERROR, sentence, line, answer.wrote)
 
 

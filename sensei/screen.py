@@ -20,6 +20,7 @@ WIDEST = 80
 WIDEST_PICTURE = 120
 NARROWEST = 40
 MARGIN = 9  # where text begins, behind its label
+TITLE = 28  # columns of a lesson's number and title
 BAR = 12  # the longest bar of a lesson
 FEWER = str.maketrans("█▒░─→←…·", "#+.-><.-")
 
@@ -93,7 +94,10 @@ def _blocks(path: Path, request: Request, width: int) -> Iterator[list[Line]]:
 def _board(path: Path, request: Request, width: int) -> list[Line]:
     here = path.next
     title = path.part.replace("_", " ") or "the path"
-    rows = [_row(stretch, stretch.files == (here and here.files)) for stretch in path.stretches]
+    rows = [
+        _row(stretch, stretch.files == (here and here.files))
+        for stretch in path.stretches
+    ]
     return [(Span(f" {title}", ("bold",)),), *rows, *_totals(path, request, width)]
 
 
@@ -104,9 +108,9 @@ def _row(stretch: Stretch, here: bool) -> Line:
     mark = ("bold",) if here else ("green",) if stretch.complete else ()
     you = " ← you are here" if here else ""
     return (
-        Span(f"{name:<34.34}", mark),
+        Span(f"{name:<{TITLE}.{TITLE}}", mark),
         Span(f"{_bar(stretch):<{BAR}}", ("green",) if solved else ()),
-        Span(f" {count:>6}{you}", mark),
+        Span(f" {count:>5}{you}", mark),
     )
 
 
@@ -123,13 +127,18 @@ def _totals(path: Path, request: Request, width: int) -> Iterator[Line]:
     solved = sum(step.solved for step in path.steps)
     devices = f", on {' and '.join(request.devices)}" if request.devices else ""
     yield (Span(f"  {solved} of {len(path.steps)} koans solved{devices}"),)
+    if path.partial:
+        ran = sum(step.verdict is not None for step in path.steps)
+        yield (Span(f"  only {ran} of them {'was' if ran == 1 else 'were'} run"),)
     unrun = sum(step.verdict is None and step.filled for step in path.steps)
     if unrun:
         text = f"{unrun} more filled in (▒), not run this time"
         yield (Span(f"  {text}"),)
     for step in path.steps:
         if step.skipped and step.verdict:
-            yield from _text("", f"not run here: {step.name}: {step.verdict.sentence}", width)
+            yield from _text(
+                "", f"not run here: {step.name}: {step.verdict.sentence}", width
+            )
 
 
 # -------------------------------------------------------------- what was solved
@@ -180,16 +189,12 @@ def _next(path: Path, step: Step, request: Request, width: int) -> Iterator[Line
     stretch = path.stretch_of(step)
     verdict = step.verdict or Verdict(Kind.BLANK, "not run yet; run pytest")
     yield _labelled("next", step.name, ("bold",))
-    yield _labelled("", f"{step.files.relative}:{verdict.line or _line(stretch, step)}")
+    line = verdict.line or (stretch.lesson.line(step.name) if stretch.lesson else 1)
+    yield _labelled("", f"{step.files.relative}:{line}")
     yield from _question(stretch, step, width)
     yield ()
     yield from _verdict(verdict, width)
     yield from _help(stretch, step, verdict, request, width)
-
-
-def _line(stretch: Stretch, step: Step) -> int:
-    lesson = stretch.lesson
-    return (lesson.blank_line(step.name) or lesson.line(step.name)) if lesson else 1
 
 
 def _question(stretch: Stretch, step: Step, width: int) -> Iterator[Line]:
@@ -228,17 +233,22 @@ def _help(
         yield from _story(stretch, verdict, request, width)
     if request.hints:
         yield _labelled("see", note.link)
-    yield from _text("", " · ".join(_offers(verdict, request, len(note.hints))), width)
+    yield ()
+    for command, what in _offers(verdict, request, len(note.hints)):
+        yield _labelled("", f"{command:<26} {what}")
 
 
-def _offers(verdict: Verdict, request: Request, hints: int) -> Iterator[str]:
+def _offers(
+    verdict: Verdict, request: Request, hints: int
+) -> Iterator[tuple[str, str]]:
+    """Commands that help from here, and what each is for."""
     if request.hints < hints:
         again = " --hint" * (request.hints + 1)
-        yield f"{'one more' if request.hints else 'stuck?'} pytest{again}"
+        yield f"pytest{again}", "one hint more" if request.hints else "a hint"
     if verdict.kind is Kind.WRONG and not request.reveal:
-        yield "the answer, and how it came about: pytest --reveal"
+        yield "pytest --reveal", "the answer, and how it came about"
     if request.hints >= hints:
-        yield "another lesson meanwhile: pytest -k test_04"
+        yield "pytest -k test_04", "another lesson meanwhile (04, say)"
 
 
 def _revealed(
@@ -275,7 +285,9 @@ def _story(
 
 
 def _labelled(label: str, text: str, markup: tuple[str, ...] = ()) -> Line:
-    return Span(f" {label:<{MARGIN - 1}}", markup), Span(text, markup if not label else ())
+    return Span(f" {label:<{MARGIN - 1}}", markup), Span(
+        text, markup if not label else ()
+    )
 
 
 def _text(

@@ -95,11 +95,14 @@ class _Leaf:
 
 
 def _leaves_in(names: Mapping[str, object]) -> Iterator[tuple[str, torch.Tensor]]:
-    """Leaves that want a slope, with the names that the koan has for them."""
+    """Leaves that want a slope, with the names that the koan has for them.
+
+    A module may still be in its __init__, without parameters.
+    """
     for name, value in names.items():
         if isinstance(value, torch.Tensor):
             candidates: Iterator[tuple[str, object]] = iter([(name, value)])
-        elif isinstance(value, torch.nn.Module):
+        elif isinstance(value, torch.nn.Module) and "_parameters" in vars(value):
             candidates = ((f"{name}.{n}", p) for n, p in value.named_parameters())
         elif isinstance(value, list | tuple):
             candidates = ((f"{name}[{i}]", item) for i, item in enumerate(value))

@@ -15,7 +15,8 @@ from typing import Any
 Value = float | list[float] | str | None
 
 MOST_ROWS = 14
-SMALLEST_WITH_BARS = 64  # columns
+LONGEST_NAME = 20  # columns
+LEAST_CODE = 20  # columns that a line of code needs beside a bar
 
 
 @dataclass(frozen=True)
@@ -79,21 +80,31 @@ def draw(events: Sequence[Event], source: Sequence[str], width: int) -> list[str
     if not changes:
         return ["No slate was written to."]
     shown = changes[:MOST_ROWS]
-    names = max(len(change.name) for change in shown)
-    values = max(len(told(change.after)) for change in shown)
-    bars = _Bars(shown) if width >= SMALLEST_WITH_BARS else None
-    room = width - names - values - 18 - (bars.width + 2 if bars else 0)
-    rows = []
-    for change in shown:
-        code = _code(source, change.line, max(room, 12))
-        row = (
-            f"{change.line:>4}  {code:<{max(room, 12)}}  {change.name:<{names}}  "
-            f"{told(change.after):>{values}}  {_added(change):<8}"
-        )
-        rows.append((row + (bars.of(change) if bars else "")).rstrip())
+    names = [_shortened(change.name, LONGEST_NAME) for change in shown]
+    cells = [
+        f"{name:<{max(map(len, names))}}  {told(change.after):>{_widest(shown)}}"
+        f"  {_added(change):<8}"
+        for name, change in zip(names, shown, strict=True)
+    ]
+    bars = _Bars(shown)
+    room = width - len(cells[0]) - len("9999    ")
+    if room - bars.width - 2 >= LEAST_CODE:
+        cells = [
+            f"{cell}  {bars.of(change)}"
+            for cell, change in zip(cells, shown, strict=True)
+        ]
+        room -= bars.width + 2
+    rows = [
+        f"{change.line:>4}  {_code(source, change.line, room):<{room}}  {cell}".rstrip()
+        for cell, change in zip(cells, shown, strict=True)
+    ]
     if len(changes) > MOST_ROWS:
         rows.append(f"      … and {len(changes) - MOST_ROWS} changes more")
     return rows
+
+
+def _widest(changes: Sequence[Change]) -> int:
+    return max(len(told(change.after)) for change in changes)
 
 
 def remarks(events: Sequence[Event], wrong: Iterable[float]) -> Iterator[str]:
@@ -154,8 +165,11 @@ def _added(change: Change) -> str:
 
 
 def _code(source: Sequence[str], line: int, room: int) -> str:
-    text = source[line - 1].strip() if 0 < line <= len(source) else ""
-    return text if len(text) <= room else text[: room - 1] + "…"
+    return _shortened(source[line - 1].strip() if 0 < line <= len(source) else "", room)
+
+
+def _shortened(text: str, room: int) -> str:
+    return text if len(text) <= room else text[: max(room - 1, 0)] + "…"
 
 
 class _Bars:

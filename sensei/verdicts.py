@@ -20,6 +20,11 @@ class Kind(StrEnum):
     FAILED = "failed"  # a check over the learner's code does not hold
     ERROR = "error"  # it could not be judged
     SKIPPED = "skipped"  # this machine can't run it; never counted as done
+    # These come about in grading only.
+    TIMEOUT = "timeout"  # it did not end in time, and not when tried again alone
+    CRASHED = "crashed"  # its process ended without a word
+    MISSING = "missing"  # it was not handed in
+    UNGRADED = "ungraded"  # the grader itself failed: nobody's zero
 
 
 @dataclass(frozen=True)

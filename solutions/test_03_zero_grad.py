@@ -5,14 +5,14 @@ optimizer.step() it moves each of them against what its slate says, by
 lr * p.grad. With optimizer.zero_grad() it wipes them all in one call. A
 training step is four lines, and the wipe for all parameters is at its head:
 
->>> p = torch.tensor(1.0, requires_grad=True)
->>> optimizer = torch.optim.SGD([p], lr=0.25)
->>> optimizer.zero_grad()  # wipe
->>> loss = p.pow(2)  # forward
->>> loss.backward()  # the slope, 2 * p, is added to the slate
->>> optimizer.step()  # p = 1.0 - 0.25 * 2.0
->>> [slate(p), p.item()]
-[2.0, 0.5]
+    >>> p = torch.tensor(1.0, requires_grad=True)
+    >>> optimizer = torch.optim.SGD([p], lr=0.25)
+    >>> optimizer.zero_grad()  # wipe
+    >>> loss = p.pow(2)  # forward
+    >>> loss.backward()  # the slope, 2 * p, is added to the slate
+    >>> optimizer.step()  # p = 1.0 - 0.25 * 2.0
+    >>> [slate(p), p.item()]
+    [2.0, 0.5]
 """
 
 import torch

@@ -9,10 +9,10 @@ have slopes without a slate, or choose whose slate is meant:
     torch.func.vmap(f)                calls f for each element of a batch
     y.detach()                        the numbers in y, without the graph behind y
 
->>> p = torch.tensor(5.0, requires_grad=True)
->>> (slope,) = torch.autograd.grad(p * p, [p])
->>> slope.item()
-10.0
+    >>> p = torch.tensor(5.0, requires_grad=True)
+    >>> (slope,) = torch.autograd.grad(p * p, [p])
+    >>> slope.item()
+    10.0
 
 A graph keeps some tensors for its backward(): (p - target).pow(2) keeps one,
 p - target, because the slope 2 * (p - target) is made from it. It lets go of
@@ -151,11 +151,11 @@ def test_the_painter_and_the_critic(device):
     its turn, then the critic. What is on the critic's slate after each?"""
     painter = torch.tensor(1.0, device=device, requires_grad=True)
     critic = torch.tensor(3.0, device=device, requires_grad=True)
-    fake, real = 2 * painter, 5.0
+    fake = 2 * painter
 
     (-critic * fake).backward()  # the painter wants a high score
     found = [slate(critic)]
-    (critic * (fake.detach() - real)).backward()  # the critic: real above fake
+    (critic * (2.0 - 5.0)).backward()  # the critic: low for 2, high for a real 5
     found.append(slate(critic))
 
     assert found == [-2.0, -5.0]
@@ -192,12 +192,13 @@ def test_the_painters_turn(device):
         move_critic = torch.optim.SGD([critic], lr=0.5)
         found = []
         for _ in range(rounds):
-            fake = paint(painter)
-            (critic * (fake.detach() - 5.0)).backward()
+            with torch.no_grad():
+                seen = paint(painter)
+            (critic * (seen - 5.0)).backward()
             found.append(slate(critic))
             move_critic.step()
             move_critic.zero_grad()
-            loss = -critic * fake
+            loss = -critic * paint(painter)
             move_painter.zero_grad()
             loss.backward(inputs=[painter])
             move_painter.step()

@@ -6,12 +6,12 @@ A hook is a function of yours that backward() calls on its way:
                                                what f returns goes on in its place
     p.register_post_accumulate_grad_hook(f)    f(p), when p's slate has been written
 
->>> p = torch.tensor(1.0, requires_grad=True)
->>> heard = []
->>> handle = p.register_hook(lambda slope: heard.append(slope.item()))
->>> (9 * p).backward()
->>> heard
-[9.0]
+    >>> p = torch.tensor(1.0, requires_grad=True)
+    >>> heard = []
+    >>> handle = p.register_hook(lambda slope: heard.append(slope.item()))
+    >>> (9 * p).backward()
+    >>> heard
+    [9.0]
 
 embedding(rows, table) looks up rows of a table. With sparse=True the slate has
 an entry for each row that was looked up, and nothing at all for the others.
@@ -219,7 +219,7 @@ def three_ways_to_divide(rank):
 def test_tokens_on_two_ranks(device):
     """Rank 0 has three tokens of slope 1, rank 1 has one of slope 5. In one process
     their mean leaves (1 + 1 + 1 + 5) / 4. What do the three ways leave here?"""
-    first, second = on_two_ranks(three_ways_to_divide, device)
+    rank_0, rank_1 = on_two_ranks(three_ways_to_divide, device)
 
-    assert first == second
-    assert first == [3.0, 1.0, 2.0]
+    assert rank_1 == rank_0
+    assert rank_0 == [3.0, 1.0, 2.0]

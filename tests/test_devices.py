@@ -1,0 +1,106 @@
+"""conftest.py: the devices, and torch's global state put back."""
+
+from __future__ import annotations
+
+import pytest
+from course import ROOT, copy_course, run_pytest
+
+# For collecting only: a torch that says it has CUDA, and where a tensor can be made.
+FAKE_CUDA = """
+import torch
+
+zeros = torch.zeros
+torch.cuda.is_available = lambda: True
+torch.zeros = lambda *size, device=None, **rest: zeros(*size, **rest)
+"""
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    folder = copy_course(tmp_path_factory.mktemp("devices") / "course", solved=True)
+    (folder / "faked.py").write_text(FAKE_CUDA)
+    return folder
+
+
+def collected(folder, *arguments):
+    code, output = run_pytest(
+        folder, "--collect-only", "-q", "-p", "no:sugar", *arguments
+    )
+    return code, [line for line in output.splitlines() if "::" in line], output
+
+
+def test_cpu_alone_where_there_is_no_cuda(course):
+    _, ids, _ = collected(course, "koans/test_01_piling_up.py", "--device", "cpu")
+    assert ids and all(id.endswith("[cpu]") for id in ids)
+
+
+def test_cuda_directly_follows_cpu(course):
+    """Collected with a torch that says it has CUDA: nothing runs on it."""
+    code, ids, output = collected(course, "koans/test_01_piling_up.py", "-p", "faked")
+    assert code == 0, output
+    koans = [id.partition("[")[0] for id in ids]
+    devices = [id.partition("[")[2].rstrip("]") for id in ids]
+    assert devices == ["cpu", "cuda"] * (len(ids) // 2)
+    assert koans[::2] == koans[1::2]
+
+
+def test_the_header_says_which_devices_run_and_why_cuda_does_not(course):
+    _, output = run_pytest(course, "koans/test_01_piling_up.py", "--device", "cpu")
+    assert "devices: cpu" in output
+    _, output = run_pytest(
+        course, "--collect-only", "koans/test_01_piling_up.py", "-p", "faked"
+    )
+    assert "devices: cpu, cuda (" in output
+
+
+@pytest.mark.parametrize("name", ["banana", "meta", "cuda:99"])
+def test_a_device_that_is_not_there_is_a_usage_error(course, name):
+    code, output = run_pytest(course, "--device", name)
+    assert code == pytest.ExitCode.USAGE_ERROR
+    [line] = [line for line in output.splitlines() if line.startswith("ERROR:")]
+    assert line.startswith(f"ERROR: --device {name}: ")
+    assert "There is: cpu" in line
+
+
+STATE = '''
+import torch
+
+
+def test_a_fill_that_leaves_a_mess(device):
+    torch.manual_seed(7)
+    torch.set_default_dtype(torch.float64)
+    torch.set_default_device("meta")
+    torch.set_grad_enabled(False)
+    torch.set_num_threads(torch.get_num_threads() + 1)
+    torch.autograd.set_detect_anomaly(True)
+    torch.use_deterministic_algorithms(True)
+
+
+def test_the_next_one_starts_clean(device):
+    assert torch.initial_seed() != 7 or torch.rand(1) != seven()
+    assert torch.get_default_dtype() is torch.float32
+    assert torch.get_default_device().type == "cpu"
+    assert torch.is_grad_enabled()
+    assert torch.get_num_threads() == THREADS
+    assert not torch.is_anomaly_enabled()
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+THREADS = torch.get_num_threads()
+
+
+def seven():
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(7)
+        return torch.rand(1)
+'''
+
+
+def test_torch_is_put_back_after_each_koan(course):
+    (course / "test_state.py").write_text(STATE)
+    code, output = run_pytest(course, "test_state.py", "--device", "cpu")
+    assert code == 0, output
+
+
+def test_conftest_is_short_enough_to_be_read():
+    assert len((ROOT / "conftest.py").read_text("utf-8").splitlines()) <= 110

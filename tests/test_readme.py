@@ -1,0 +1,88 @@
+"""README says what is so: its table, its picture, its commands and its paths."""
+
+from __future__ import annotations
+
+import html
+import importlib.util
+import re
+
+import pytest
+from course import KOANS, ROOT
+
+from sensei.cli import main
+
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def script(name):
+    """A script of docs/, imported."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_table_of_lessons_is_what_the_lessons_say():
+    """`python docs/lessons.py` writes it."""
+    assert README == script("lessons").with_table(README)
+
+
+def test_the_picture_shows_todays_screen():
+    """`python docs/picture.py` draws it."""
+    drawn = re.sub(r"<[^>]+>", "", (ROOT / "docs" / "first_run.svg").read_text("utf-8"))
+    shown = html.unescape(drawn).replace("\xa0", " ")
+    first, second = KOANS[:2]
+    main_path = sum(not koan.files.part for koan in KOANS)
+    for text in (
+        first.note.name,
+        second.note.name,
+        second.note.asks,
+        f"1 of {main_path} koans solved",
+        "pytest --reveal",
+    ):
+        assert text in shown, text
+
+
+def test_the_picture_fetches_nothing():
+    svg = (ROOT / "docs" / "first_run.svg").read_text("utf-8")
+    assert set(re.findall(r"https?://[^\"' )]+", svg)) == {"http://www.w3.org/2000/svg"}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "python -m pip install -e . && python -m pytest",
+        'python -m pip install -e ".[dev]" && python -m pytest solutions tests',
+    ],
+)
+def test_the_two_commands_stand_there_once_each(command):
+    """`.ci/run` reads them from here."""
+    assert README.splitlines().count(command) == 1
+
+
+def test_every_option_it_names_is_there(pytestconfig):
+    options = set(re.findall(r"`pytest (--[\w-]+)", README))
+    assert {"--hint", "--reveal"} <= options
+    for option in options:
+        pytestconfig.getoption(option.lstrip("-").replace("-", "_"))
+
+
+@pytest.mark.parametrize("command", sorted(set(re.findall(r"sensei (\w+)", README))))
+def test_every_command_it_names_is_there(command, capsys):
+    with pytest.raises(SystemExit) as ending:
+        main([command, "--help"])
+    assert ending.value.code == 0
+    assert f"sensei {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "path", sorted(set(re.findall(r"`((?:sensei|tests|docs|benchmarks)/[\w./]+)`", README)))
+)
+def test_every_path_it_names_is_there(path):
+    assert (ROOT / path).exists()
+
+
+def test_the_review_it_tells_to_reset_is_one():
+    [name] = re.findall(r"sensei reset (test_\w+)", README)
+    assert name in {koan.note.name for koan in KOANS}
+    assert name in (ROOT / "koans" / "ending.txt").read_text("utf-8")

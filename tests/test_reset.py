@@ -1,0 +1,157 @@
+"""sensei reset: the one command that writes to a learner's file."""
+
+from __future__ import annotations
+
+import pytest
+
+from sensei.cli import main
+
+
+@pytest.fixture
+def filled(tiny, monkeypatch):
+    """The tiny course, solved."""
+    tiny.solve(*tiny.path)
+    monkeypatch.chdir(tiny.root)
+    return tiny
+
+
+def first(tiny):
+    return tiny.root / "koans" / "test_01_two_names.py"
+
+
+@pytest.fixture
+def given(tiny):
+    return first(tiny).read_text("utf-8")
+
+
+def koans_of(tiny):
+    [lesson] = [f for f in tiny.course.lessons if f.name == "test_01_two_names"]
+    return list(lesson.read().notes.koans)
+
+
+def koan(text, name):
+    """A koan's text: from its def to the next one."""
+    return text[text.index(f"def {name}(") :].partition("\n\n\n")[0].rstrip()
+
+
+@pytest.mark.parametrize(
+    "spelled", ["{}", "koans/test_01_two_names.py::{}", "test_01_two_names.py::{}[1]"]
+)
+def test_one_koan_is_put_back_and_no_other(given, filled, spelled, capsys):
+    solved = first(filled).read_text("utf-8")
+    assert main(["reset", spelled.format("test_who_grew")]) == 0
+    after = first(filled).read_text("utf-8")
+    assert koan(after, "test_who_grew") == koan(given, "test_who_grew")
+    assert koan(after, "test_a_sum") == koan(solved, "test_a_sum")
+    assert after != solved
+    assert "test_who_grew is as it was given." in capsys.readouterr().out
+
+
+def test_resetting_each_koan_gives_the_whole_lesson_back(given, filled):
+    for name in koans_of(filled):
+        assert main(["reset", name]) == 0
+    assert first(filled).read_text("utf-8") == given
+
+
+@pytest.mark.parametrize("place", ["first", "in the middle", "last"])
+def test_a_koan_that_was_deleted_comes_back_in_its_place(given, filled, place):
+    names = koans_of(filled)
+    name = {"first": names[0], "last": names[-1]}.get(place, names[1])
+    text = first(filled).read_text("utf-8")
+    first(filled).write_text(text.replace(koan(text, name), "").rstrip() + "\n", "utf-8")
+    assert main(["reset", name]) == 0
+    after = first(filled).read_text("utf-8")
+    assert koan(after, name) == koan(given, name)
+    assert [n for n in sorted(names, key=lambda n: after.index(f"def {n}("))] == names
+
+
+def test_a_koan_that_is_there_twice_is_there_once_again(given, filled):
+    text = first(filled).read_text("utf-8")
+    first(filled).write_text(f"{text}\n\n{koan(text, 'test_a_sum')}\n", "utf-8")
+    assert main(["reset", "test_a_sum"]) == 0
+    after = first(filled).read_text("utf-8")
+    assert after.count("def test_a_sum(") == 1
+    assert koan(after, "test_a_sum") == koan(given, "test_a_sum")
+
+
+@pytest.mark.parametrize("lesson", ["01", "test_01", "test_01_two_names", "two_names"])
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 1), ("", 1)])
+def test_a_lesson_is_put_back_after_asking(
+    given, filled, lesson, answer, code, monkeypatch, capsys
+):
+    solved = first(filled).read_text("utf-8")
+    asked = []
+    monkeypatch.setattr("builtins.input", lambda text: asked.append(text) or answer)
+    assert main(["reset", lesson]) == code
+    assert "koans/test_01_two_names.py" in asked[0]
+    assert first(filled).read_text("utf-8") == (solved if code else given)
+    assert ("Nothing was changed." in capsys.readouterr().out) == bool(code)
+
+
+def test_yes_does_not_ask(given, filled, monkeypatch):
+    monkeypatch.setattr("builtins.input", lambda text: pytest.fail("it asked"))
+    assert main(["reset", "01", "--yes"]) == 0
+    assert first(filled).read_text("utf-8") == given
+
+
+def test_no_answer_is_a_no(filled, monkeypatch):
+    def closed(text):
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", closed)
+    solved = first(filled).read_text("utf-8")
+    assert main(["reset", "01"]) == 1
+    assert first(filled).read_text("utf-8") == solved
+
+
+def test_a_lesson_file_that_is_gone_comes_back(given, filled):
+    first(filled).unlink()
+    assert main(["reset", "01", "--yes"]) == 0
+    assert first(filled).read_text("utf-8") == given
+
+
+def test_a_file_that_python_cannot_read_is_left_alone(filled, capsys):
+    broken = first(filled).read_text("utf-8") + "\n(\n"
+    first(filled).write_text(broken, "utf-8")
+    assert main(["reset", "test_a_sum"]) == 2
+    assert first(filled).read_text("utf-8") == broken
+    said = capsys.readouterr().err
+    assert f"koans/test_01_two_names.py:{broken.count(chr(10))}: " in said
+    assert "sensei reset 01" in said
+
+
+def test_a_name_that_is_nobodys(filled, capsys):
+    assert main(["reset", "test_nothing"]) == 2
+    assert "There is no koan or lesson called test_nothing." in capsys.readouterr().err
+
+
+def test_without_solutions_git_is_asked(filled, capsys):
+    (filled.root / "solutions" / "test_01_two_names.py").unlink()
+    assert main(["reset", "test_a_sum"]) == 2
+    assert "git restore koans/test_01_two_names.py" in capsys.readouterr().err
+
+
+def test_it_works_from_a_folder_inside(given, filled, monkeypatch):
+    monkeypatch.chdir(filled.root / "koans")
+    assert main(["reset", "01", "--yes"]) == 0
+    assert first(filled).read_text("utf-8") == given
+
+
+def test_outside_a_course_it_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["reset", "01"]) == 2
+    assert "no course here" in capsys.readouterr().err
+
+
+def test_nothing_is_left_beside_the_file(filled):
+    before = sorted(path.name for path in (filled.root / "koans").iterdir())
+    assert main(["reset", "test_a_sum"]) == 0
+    assert sorted(p.name for p in (filled.root / "koans").iterdir()) == before
+
+
+def test_line_ends_stay_as_the_learner_has_them(filled):
+    path = first(filled)
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert main(["reset", "test_a_sum"]) == 0
+    assert b"\r\n" in path.read_bytes()
+    assert path.read_bytes().count(b"\n") == path.read_bytes().count(b"\r\n")
