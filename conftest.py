@@ -33,6 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
                 f"--device {name}: {fault}. There is: {', '.join(there)}."
             )
     config.stash[DEVICES] = asked
+    torch.set_num_threads(1)  # for so small tensors more would wait for each other
 
 
 def _fault(name: str) -> str | None:

@@ -120,7 +120,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         fresh = copy_course(Path(temporary, "fresh"), solved=False)
         solved = copy_course(Path(temporary, "solved"), solved=True)
-        first = [str(p.relative_to(solved)) for g in FIRST_LESSONS for p in solved.glob(g)]
+        found = [path for lesson in FIRST_LESSONS for path in solved.glob(lesson)]
+        first = [str(path.relative_to(solved)) for path in found]
         rows = [
             ("first run, first blank", [], fresh, IMPORTS, 1.35),
             ("lessons 01 to 04 solved", first, solved, FLOOR, 1.25),

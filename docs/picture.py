@@ -8,6 +8,7 @@ second one wrong, runs pytest in a pseudo-terminal and draws what came out.
 
 from __future__ import annotations
 
+import io
 import shutil
 import sys
 import tempfile
@@ -80,7 +81,7 @@ def screen(folder: Path) -> str:
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         shown = screen(Path(folder, "gradient-koans"))
-    console = Console(record=True, width=COLUMNS, file=open("/dev/null", "w"))
+    console = Console(record=True, width=COLUMNS, file=io.StringIO())
     console.print("[bold green]$[/] [bold]python -m pytest[/]\n")
     console.print(Text.from_ansi(shown))
     console.save_svg(str(PICTURE), title="gradient-koans", code_format=FRAME)

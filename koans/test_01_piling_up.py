@@ -84,7 +84,8 @@ def test_two_penalties_at_once(device):
 
 def test_which_comparisons_hold(device):
     """p is a float32, which keeps about seven digits. 0.9, 0.3 and 0.4 do not fit
-    into one exactly; 0.75, 0.125 and 0.25 do. True or False, line by line?"""
+    into one exactly; 0.75, 0.125 and 0.25 do. Which lines hold? Write a list of
+    four, each True or False."""
     p = torch.tensor([0.5], device=device, requires_grad=True)
     (p - 0.9).pow(2).backward()
     (p - 0.3).pow(2).backward()  # on paper: -0.8 + 0.4 = -0.4

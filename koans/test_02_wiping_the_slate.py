@@ -97,7 +97,7 @@ def test_four_attempts_to_wipe(device):
 
 def test_five_calls(device):
     """Five times a new model with 3.0 on its slate, and one call each.
-    Is the 3.0 gone afterwards? True or False, line by line."""
+    Is the 3.0 gone afterwards? Write a list of five, each True or False."""
 
     def wipes(call):
         model = torch.nn.Linear(1, 1, bias=False, device=device)

@@ -7,10 +7,10 @@ training step is four lines, and the wipe for all parameters is at its head:
 
     >>> p = torch.tensor(1.0, requires_grad=True)
     >>> optimizer = torch.optim.SGD([p], lr=0.25)
-    >>> optimizer.zero_grad()  # wipe
-    >>> loss = p.pow(2)  # forward
-    >>> loss.backward()  # the slope, 2 * p, is added to the slate
-    >>> optimizer.step()  # p = 1.0 - 0.25 * 2.0
+    >>> optimizer.zero_grad()     # wipe
+    >>> loss = p.pow(2)           # forward
+    >>> loss.backward()           # the slope, 2 * p, is added to the slate
+    >>> optimizer.step()          # p = 1.0 - 0.25 * 2.0
     >>> [slate(p), p.item()]
     [2.0, 0.5]
 """
@@ -52,7 +52,8 @@ def test_keeping_the_slates(device):
 
 def test_a_weight_without_its_bias(device):
     """The optimizer holds the weight of a model, not the bias. First the
-    optimizer wipes, later the model. What is on [weight, bias] each time?"""
+    optimizer wipes, later the model. What is on the slates after each wipe?
+    Write two lists, each of them [weight, bias]."""
     model = torch.nn.Linear(1, 1, device=device)  # weight * x + bias
     optimizer = torch.optim.SGD([model.weight], lr=0.1)
     x = torch.tensor([3.0], device=device)
@@ -69,8 +70,8 @@ def test_a_weight_without_its_bias(device):
 
 
 def test_who_was_wiped(device):
-    """The input x asks for a slope too. The optimizer was given w alone.
-    What is on the two slates after two passes?"""
+    """The input x asks for a slope too. The optimizer was given w alone. (The slope
+    of x * w for x is w, and for w it is x.) What is on the slates after two passes?"""
     x = torch.tensor(2.0, device=device, requires_grad=True)
     w = torch.tensor(3.0, device=device, requires_grad=True)
     optimizer = torch.optim.SGD([w], lr=0.1)
@@ -83,7 +84,8 @@ def test_who_was_wiped(device):
 
 def test_three_steps_each(device):
     """p and q start at 0.0 and take three steps; the slope of each backward()
-    is 1, lr is 1. Only q is ever wiped. Where are they after each step?"""
+    is 1, lr is 1. Only q is ever wiped. Where are they after each step?
+    Write {"p": [...], "q": [...]}."""
     p = torch.tensor(0.0, device=device, requires_grad=True)
     q = torch.tensor(0.0, device=device, requires_grad=True)
     optimizer = torch.optim.SGD([p, q], lr=1.0)
@@ -168,7 +170,7 @@ def test_the_order_of_three_calls(device):
 
 def test_review_weight_and_input(device):
     """The optimizer holds w alone. Five things happen, in the order of the list.
-    What is on the two slates after each of the five?"""
+    What is on the two slates after each of the five? Write {"w": [...], "x": [...]}."""
     w = torch.tensor(5.0, device=device, requires_grad=True)
     x = torch.tensor(2.0, device=device, requires_grad=True)
     optimizer = torch.optim.SGD([w], lr=0.5)

@@ -5,6 +5,7 @@ all. Zero: there is a slope on it, and the slope is 0.0. So far step() moved p
 against its slate by lr * slope. Most optimizers do more than that:
 
     weight decay d    adds d * p to the slope, so p shrinks towards 0
+                      (p = 10, d = 0.25, slope 0: the step sees 2.5)
     momentum m        remembers a velocity = m * (the last velocity) + slope,
                       and moves p by lr * velocity
     Adam              remembers a mean of the slopes and of their squares, and

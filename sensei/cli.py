@@ -14,6 +14,7 @@ from pathlib import Path
 from sensei import reset, watch
 from sensei.course import Course, CourseError
 from sensei.grading import command as grade
+from sensei.grading import gradescope
 from sensei.notes import NotesError
 
 UNUSABLE = 2
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; gives the exit code, 2 for one that can't be used."""
     parser = argparse.ArgumentParser(prog="sensei", description="Beside pytest.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (reset, watch, grade):
+    for module in (reset, watch, grade, gradescope):
         module.add_command(commands)
     options = parser.parse_args(arguments)
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 import traceback
 from collections.abc import Iterable
 from typing import Any
@@ -40,9 +41,9 @@ class LessonModule(Module):
             root = f"{self.config.rootpath}{os.sep}"
             return [self.broken(str(error).removeprefix(root))]
         except Unreadable as fault:
-            return [self.broken(judge.unreadable(fault), fault.line or 1)]
+            return [self._unreadable(fault)]
         try:
-            self.obj  # imports the file
+            _ = self.obj  # imports the file
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # a skip and an exit, too
@@ -78,7 +79,10 @@ class LessonModule(Module):
 
     def missing(self) -> Broken:
         """The item for a lesson whose file is not there."""
-        return self.broken("This lesson's file is not there any more. git has it.")
+        return self.broken(
+            f"This lesson's file is not there any more. "
+            f"`sensei reset {self.files.number}` puts it back, and git has it, too."
+        )
 
     def _absent(self, lesson: Lesson, name: str) -> Broken:
         try:
@@ -87,11 +91,19 @@ class LessonModule(Module):
             return self.broken(judge.not_as_given(change, name), change.line, name)
         return self.broken("pytest can't collect this koan.", line, name)
 
+    def _unreadable(self, fault: Unreadable) -> Broken:
+        """In the place of the koan that the fault is in, where that can be told."""
+        text = self.path.read_bytes().decode("utf-8", "replace")
+        above = "\n".join(text.split("\n")[: fault.line or 0])
+        koans = re.findall(r"^def (test_\w+)", above, re.MULTILINE)
+        known = self.lesson.notes.koans if self.lesson else {}
+        name = koans[-1] if koans and koans[-1] in known else ""
+        return self.broken(judge.unreadable(fault, text), fault.line or 1, name)
+
     def _not_importable(self, error: BaseException) -> Broken:
         cause = error.__cause__ or error  # pytest wraps what is common
         if isinstance(cause, SyntaxError):
-            fault = Unreadable(cause.msg)
-            return self.broken(judge.unreadable(fault), cause.lineno or 1)
+            return self._unreadable(Unreadable(cause.msg, cause.lineno))
         frames = traceback.extract_tb(cause.__traceback__)
         lines = [frame.lineno for frame in frames if frame.filename == str(self.path)]
         said = (str(cause).splitlines() or [""])[0]
@@ -152,7 +164,7 @@ def tell(item: Item, verdict: Verdict) -> None:
 def koan_of(item: Item) -> tuple[Lesson, str] | None:
     """The lesson and the name of a koan; None for any other test."""
     module, name = item.parent, getattr(item, "originalname", None)
-    if isinstance(module, LessonModule) and module.lesson:
-        if name in module.lesson.notes.koans:
-            return module.lesson, str(name)
-    return None
+    lesson = module.lesson if isinstance(module, LessonModule) else None
+    if lesson is None or name not in lesson.notes.koans:
+        return None
+    return lesson, str(name)

@@ -125,11 +125,18 @@ class Course:
 
     @cached_property
     def lessons(self) -> tuple[LessonFiles, ...]:
-        """Every lesson that has notes: the main path first, then the other parts."""
-        found = [*self.koans.glob("test_*.toml"), *self.koans.glob("*/test_*.toml")]
-        parts = ((path.parent.relative_to(self.koans), path.stem) for path in found)
-        named = sorted((part.as_posix().strip("."), name) for part, name in parts)
-        return tuple(LessonFiles(self, name, part) for part, name in named)
+        """Every lesson with notes or a solution: the main path first, then the parts.
+
+        So a lesson is missed when its file, or its notes, are gone.
+        """
+        found = [(self.koans, path) for path in self.koans.glob("**/test_*.toml")]
+        found += [
+            (self.solutions, path) for path in self.solutions.glob("**/test_*.py")
+        ]
+        named = {(p.parent.relative_to(top).as_posix(), p.stem) for top, p in found}
+        return tuple(
+            LessonFiles(self, name, part.strip(".")) for part, name in sorted(named)
+        )
 
     def lesson_of(self, path: Path) -> LessonFiles | None:
         """The lesson that a file of koans/ or solutions/ belongs to."""

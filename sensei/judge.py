@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -17,7 +17,8 @@ import pytest
 
 from sensei import blanks, predictions
 from sensei.blanks import Fill, Function, Unreadable
-from sensei.lesson import Lesson, NotAsGiven
+from sensei.entries import which_hold
+from sensei.lesson import Lesson, NotAsGiven, text_of
 from sensei.notes import Note
 from sensei.verdicts import Kind, Verdict
 
@@ -26,17 +27,15 @@ from sensei.verdicts import Kind, Verdict
 class Answer:
     """A filled koan that may be run.
 
-    ``value`` is what a prediction comes to (None for code).
+    ``value`` is what a prediction comes to (None for code), ``wrote`` the fill as
+    the learner wrote it.
     """
 
     note: Note
     function: Function
     fill: Fill
     value: Any = None
-
-    @property
-    def wrote(self) -> str:
-        return shortened(self.fill.text)
+    wrote: str = ""
 
 
 def prepare(lesson: Lesson, name: str, names: Mapping[str, object]) -> Answer | Verdict:
@@ -52,15 +51,15 @@ def prepare(lesson: Lesson, name: str, names: Mapping[str, object]) -> Answer | 
     except Unreadable as fault:
         return Verdict(Kind.ERROR, unreadable(fault), fault.line or 1)
     except NotAsGiven as change:
-        return Verdict(Kind.ERROR, not_as_given(change, name), change.line)
-    value = None
+        said = _forgotten_brackets(lesson, name) or not_as_given(change, name)
+        return Verdict(Kind.ERROR, said, change.line)
+    value, wrote = None, shortened(text_of(lesson.source.decoded, fill))
     if note.is_prediction:
         try:
             value = predictions.evaluate(fill.nodes[0], names)  # type: ignore[arg-type]
         except predictions.Refused as refusal:
-            wrote = shortened(fill.text)
             return Verdict(Kind.REFUSED, str(refusal), fill.line, wrote)
-    return Answer(note, function, fill, value)
+    return Answer(note, function, fill, value, wrote)
 
 
 def _blank_sentence(note: Note) -> str:
@@ -69,8 +68,37 @@ def _blank_sentence(note: Note) -> str:
     return "put your code in place of __"
 
 
-def unreadable(fault: Unreadable) -> str:
-    return f"Python can't read this file: {fault.reason}."
+def unreadable(fault: Unreadable, source: str = "") -> str:
+    """The sentence for a file that can't be read; ``source`` is its text, if any."""
+    said = f"Python can't read this file: {fault.reason}."
+    lines = source.split("\n")
+    line = lines[fault.line - 1] if fault.line and fault.line <= len(lines) else ""
+    if line.lstrip().startswith("assert ") and "," in line and "[" not in line[-40:]:
+        said += " Several values need brackets round them: [..., ...]."
+    return said
+
+
+def _forgotten_brackets(lesson: Lesson, name: str) -> str:
+    """What to say of `assert x == 1, 2` and `approx(1, 2)`: the commonest slip."""
+    if not lesson.notes.koans[name].is_prediction or name not in lesson.source.koans:
+        return ""
+    for node in ast.walk(lesson.source.koans[name][0]):
+        match node:
+            case ast.Assert(
+                test=ast.Compare(comparators=[first]), msg=ast.expr() as more
+            ):
+                values = [first, more]
+            case ast.Assert(
+                test=ast.Compare(
+                    comparators=[ast.Call(func=ast.Name("approx"), args=values)]
+                )
+            ) if len(values) > 1:
+                pass
+            case _:
+                continue
+        written = ", ".join(map(ast.unparse, values))
+        return f"The blank stands for one thing. Put several in brackets: [{written}]."
+    return ""
 
 
 def not_as_given(change: NotAsGiven, name: str) -> str:
@@ -139,19 +167,16 @@ def wrong(answer: Answer, right: Any) -> Verdict:
 
 def _judge_code(answer: Answer, error: BaseException, path: str, line: int) -> Verdict:
     named = diagnosis(answer)
-    failed = _own_assert(answer, error, path)
-    if failed:
-        sentence = named or f"The check at line {line} does not hold."
-    else:
-        said = next(iter(str(error).strip().splitlines()), "")
-        what = (
-            f"{type(error).__name__}: {shortened(said)}"
-            if said
-            else type(error).__name__
-        )
-        sentence = f"{named} ({what})" if named else f"Line {line} raises {what}"
-    kind = Kind.FAILED if failed else Kind.ERROR
-    return Verdict(kind, sentence, line, answer.wrote)
+    said = shortened(next(iter(str(error).strip().splitlines()), ""))
+    if _own_assert(answer, error, path):
+        found = said.removeprefix("assert ")
+        check = f"The check at line {line} does not hold"
+        sentence = named or (f"{check}: {found}" if found else f"{check}.")
+        return Verdict(Kind.FAILED, sentence, line, answer.wrote)
+    kind = type(error).__name__
+    what = f"{kind}: {said}" if said else kind
+    sentence = f"{named} ({what})" if named else f"Line {line} raises {what}"
+    return Verdict(Kind.ERROR, sentence, line, answer.wrote)
 
 
 def _own_assert(answer: Answer, error: BaseException, path: str) -> bool:
@@ -214,75 +239,17 @@ def _subject_in(answer: Answer, frame: FrameType) -> Any:
     return eval(code, {**frame.f_globals, **frame.f_locals})
 
 
-def _which_hold(answer: Answer, actual: Any) -> str:
-    """Which entries of a wrong prediction hold; of truth values only how many."""
+def _which_hold(answer: Answer, right: Any) -> str:
+    if is_approximate(answer):
+        return which_hold(right, answer.value, pytest.approx)
+    return which_hold(right, answer.value)
+
+
+def is_approximate(answer: Answer) -> bool:
+    """Whether a prediction is compared give or take the last digits."""
     compare = check_of(answer).test
     assert isinstance(compare, ast.Compare)
-    is_approx = isinstance(compare.comparators[0], ast.Call)
-    return which_hold(actual, answer.value, pytest.approx if is_approx else _same)
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-def which_hold(actual: Any, wrote: Any, around: Callable[[Any], Any] = _same) -> str:
-    """A sentence on the entries of a wrong prediction that hold, without answers.
-
-    ``around`` widens what was written (``pytest.approx``) before it is compared.
-    """
-    if isinstance(actual, dict):
-        return _which_keys(actual, wrote, around)
-    if not isinstance(actual, list | tuple):
-        return ""
-    kind = "list" if isinstance(actual, list) else "tuple"
-    if not isinstance(wrote, list | tuple):
-        return f"A {kind} is asked for."
-    if len(wrote) != len(actual):
-        entries = "1 entry" if len(wrote) == 1 else f"{len(wrote)} entries"
-        return f"Yours has {entries}; that is not how many there are."
-    holds = [_holds(a, w, around) for a, w in zip(actual, wrote, strict=True)]
-    if all(holds):
-        return f"Every entry holds, but a {kind} is asked for: {'[…]' if kind == 'list' else '(…)'}."
-    return _told(actual, [str(i) for i in range(1, len(holds) + 1)], holds)
-
-
-def _which_keys(
-    actual: dict[Any, Any], wrote: Any, around: Callable[[Any], Any]
-) -> str:
-    if not isinstance(wrote, dict):
-        return "A dict is asked for."
-    if actual.keys() != wrote.keys():
-        return "The keys are not those that the koan has."
-    holds = [_holds(actual[key], wrote[key], around) for key in actual]
-    return _told(list(actual.values()), [f'"{key}"' for key in actual], holds)
-
-
-def _holds(actual: Any, wrote: Any, around: Callable[[Any], Any]) -> bool:
-    try:
-        return bool(actual == around(wrote))
-    except Exception:  # such as approx of a text
-        return False
-
-
-def _told(actual: Sequence[Any], names: list[str], holds: list[bool]) -> str:
-    """Which entries of numbers hold; of anything that can be guessed, how many."""
-    guessable = all(isinstance(entry, bool | str) for entry in actual)
-    right = [name for name, held in zip(names, holds, strict=True) if held]
-    if guessable:
-        return f"{len(right)} of the {len(holds)} entries hold."
-    wrong = [name for name, held in zip(names, holds, strict=True) if not held]
-    if not right:
-        return "None of the entries holds." if len(holds) > 1 else ""
-    return f"{_entries(right)} {'holds' if len(right) == 1 else 'hold'}; {_and(wrong)} {'does' if len(wrong) == 1 else 'do'} not."
-
-
-def _entries(names: list[str]) -> str:
-    return f"Entry {names[0]}" if len(names) == 1 else f"Entries {_and(names)}"
-
-
-def _and(names: list[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    return isinstance(compare.comparators[0], ast.Call)
 
 
 def shortened(text: str, limit: int = 200) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+import textwrap
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -264,11 +265,12 @@ def _blank(function: Function, fill: Fill) -> None:
     for node in ast.walk(function):
         for field, value in ast.iter_fields(node):
             if value is first:
-                return setattr(node, field, new)
+                setattr(node, field, new)
+                return
             if isinstance(value, list) and first in value:
                 at = value.index(first)
                 value[at : at + len(fill.nodes)] = [new]
-                return None
+                return
 
 
 def replaced(text: str, changes: Sequence[tuple[Fill, str]]) -> str:
@@ -278,7 +280,7 @@ def replaced(text: str, changes: Sequence[tuple[Fill, str]]) -> str:
     binds loosely (``a or b``) in parentheses, for a fill may be an operand.
     """
     raw = text.encode()
-    starts = [0, *(end.end() for end in re.finditer(rb"\r\n|\r|\n", raw))]
+    starts = _line_starts(raw)
     places = [(*_place(fill, raw, starts), fill, new) for fill, new in changes]
     for start, end, fill, new in sorted(places, key=lambda place: -place[0]):
         if fill.is_expression:
@@ -290,6 +292,19 @@ def replaced(text: str, changes: Sequence[tuple[Fill, str]]) -> str:
             new = new.replace("\n", "\r\n")
         raw = raw[:start] + new.encode() + raw[end:]
     return raw.decode()
+
+
+def text_of(source: str, fill: Fill) -> str:
+    """A fill as it was written, its lines moved to the left."""
+    raw = source.encode()
+    starts = _line_starts(raw)
+    start, end = _place(fill, raw, starts)
+    before = raw[max(s for s in starts if s <= start) : start].decode()
+    return textwrap.dedent(before * before.isspace() + raw[start:end].decode())
+
+
+def _line_starts(raw: bytes) -> list[int]:
+    return [0, *(end.end() for end in re.finditer(rb"\r\n|\r|\n", raw))]
 
 
 def _place(fill: Fill, raw: bytes, starts: Sequence[int]) -> tuple[int, int]:

@@ -72,16 +72,24 @@ class Path:
 
     @property
     def next(self) -> Step | None:
-        """The first koan that ran and is not done; else the first blank one."""
+        """The first koan that ran and is not done; else the first blank one.
+
+        Behind what was solved in this run, if there is one: a learner may have
+        taken a later lesson first.
+        """
         stopped = next((step for step in self.steps if step.stops), None)
-        return stopped or next(
-            (s for s in self.steps if s.verdict is None and not s.filled), None
-        )
+        blank = [s for s in self.steps if s.verdict is None and not s.filled]
+        done = [i for i, step in enumerate(self.steps) if step.solved]
+        ahead = [s for s in blank if done and self.steps.index(s) > done[-1]]
+        return stopped or next(iter(ahead or blank), None)
 
     @property
     def last_solved(self) -> Step | None:
         """The koan just behind the learner, when it passed in this run."""
         here = self.steps.index(self.next) if self.next else len(self.steps)
+        if self.next is None or self.next.verdict is None:
+            solved = [step for step in self.steps if step.solved]
+            return solved[-1] if solved else None
         behind = [step for step in self.steps[:here] if not step.skipped]
         return behind[-1] if behind and behind[-1].solved else None
 

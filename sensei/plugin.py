@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import gc
 import os
+import shlex
 import sys
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest import (
@@ -45,6 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="the answer to the next koan, and how it came about, after a guess",
     )
+    group.addoption("--letters", action="store_true", help=argparse.SUPPRESS)
     group.addoption(
         "--koan-seconds",
         type=float,
@@ -87,7 +91,7 @@ def pytest_unconfigure(config: Config) -> None:
 
 def _plain_reporter_where_sugar_breaks(config: Config) -> None:
     """pytest-sugar 1.1.1 under pytest 9.2 ends in an INTERNALERROR with -vv."""
-    sugar = sys.modules.get("pytest_sugar")
+    sugar: Any = sys.modules.get("pytest_sugar")
     reporter = config.pluginmanager.getplugin("terminalreporter")
     if config.get_verbosity() < 2 or sugar is None:
         return
@@ -126,7 +130,9 @@ def pytest_collection_modifyitems(
 ) -> None:
     """Put a failing item in the place of each lesson whose file is gone."""
     course = config.stash.get(COURSE, None)
-    for files in course.lessons if course else ():
+    if course is None:
+        return
+    for files in course.lessons:
         if not files.path.exists() and _is_asked_for(files, config):
             module = LessonModule.from_parent(session, path=files.path, files=files)
             behind = course.lessons[course.lessons.index(files) :]
@@ -221,9 +227,19 @@ class Scribe:
             reveal=self.config.getoption("reveal"),
             devices=tuple(sorted(self.devices)),
             columns=reporter._tw.fullwidth,
+            command=_command(self.config),
         )
         for path in walk(self.course, self.results):
             screen.show(screen.lines(path, request), reporter)
+
+
+def _command(config: Config) -> str:
+    """The command for the same koans once more; "" in watch, which has letters."""
+    if config.getoption("letters"):
+        return ""
+    named = config.args if config.args_source is Config.ArgsSource.ARGS else []
+    keyword = config.getoption("keyword")
+    return shlex.join(["pytest", *named, *(["-k", keyword] if keyword else [])])
 
 
 def _verdict_of(report: TestReport) -> Verdict | None:

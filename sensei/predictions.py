@@ -111,7 +111,8 @@ class _Evaluator:
                 return self._call(node)
         raise Refused(
             f"`{_short(node)}` does not belong into a prediction. Write down what "
-            f"you expect: a number, None, True, False, or a list of them."
+            f"you expect: a number, None, True, False, a text in quotes, or a list or "
+            f"dict of them."
         )
 
     def _constant(self, node: ast.Constant) -> object:
@@ -148,11 +149,16 @@ class _Evaluator:
         if node.id in self.names and not isinstance(known, ModuleType):
             return known
         if node.id in ("nan", "inf"):
-            raise Refused(f'Write float("{node.id}") for {node.id}.')
+            raise Refused(
+                f'{node.id} is no name here; who means it writes float("{node.id}").'
+            )
+        for name, module in self.names.items():
+            if isinstance(module, ModuleType) and hasattr(module, node.id):
+                raise Refused(f"Write {name}.{node.id} for {node.id}.")
         raise Refused(
             f"`{node.id}` is not a value you can write down. A prediction is what "
-            f"you expect before anything has run: a number, None, True, False, or "
-            f"a list of them."
+            f"you expect before anything has run: a number, None, True, False, a "
+            f'text in quotes ("{node.id}"), or a list or dict of them.'
         )
 
     def _attribute(self, node: ast.Attribute) -> Any:
@@ -201,7 +207,8 @@ def as_text(value: object, digits: int = 17) -> str:
         case list():
             return f"[{', '.join(as_text(item, digits) for item in value)}]"
         case tuple():
-            return f"({', '.join(as_text(i, digits) for i in value)}{',' * (len(value) == 1)})"
+            items = ", ".join(as_text(item, digits) for item in value)
+            return f"({items},)" if len(value) == 1 else f"({items})"
         case dict():
             pairs = (
                 f"{as_text(k, digits)}: {as_text(v, digits)}" for k, v in value.items()

@@ -139,7 +139,7 @@ def _with_story(
         if not rules.reveal or verdict.kind is not Kind.WRONG:
             return verdict
         value = judge.actual(answer, error, path)
-        verdict = replace(verdict, answer=predictions.as_text(value, digits=7))
+        verdict = replace(verdict, answer=predictions.as_text(value, digits=6))
     if not rules.story:
         return verdict
     tell = importlib.import_module(rules.story).tell
@@ -148,5 +148,5 @@ def _with_story(
             events = tell(koan, arguments)
     except Hang:
         return verdict
-    wrong = timeline.wrong_entries(value, answer.value)
-    return replace(verdict, story=timeline.pack(events, wrong))
+    misses = timeline.misses(value, answer.value)
+    return replace(verdict, story=timeline.pack(events, misses))

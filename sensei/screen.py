@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pytest import TerminalReporter
 
 from sensei import timeline
+from sensei.notes import HINTS
 from sensei.path import Path, Step, Stretch
 from sensei.verdicts import Kind, Verdict
 
@@ -21,6 +22,8 @@ WIDEST_PICTURE = 120
 NARROWEST = 40
 MARGIN = 9  # where text begins, behind its label
 TITLE = 28  # columns of a lesson's number and title
+SHORTEST_TITLE = 11
+WITHOUT_TITLE = 35  # columns of the bar, the count and "you are here"
 BAR = 12  # the longest bar of a lesson
 FEWER = str.maketrans("█▒░─→←…·", "#+.-><.-")
 
@@ -33,12 +36,17 @@ COLOURS = {
 
 @dataclass(frozen=True)
 class Request:
-    """What the learner asked for: tiers of hints, the answer; on which devices; how wide."""
+    """What to show: tiers of hints, the answer; the devices; how wide it may be.
+
+    ``command`` is what started the run, without the hints and the answer; "" in
+    ``sensei watch``, where a letter does it.
+    """
 
     hints: int = 0
     reveal: bool = False
     devices: tuple[str, ...] = ()
     columns: int = 80
+    command: str = "pytest"
 
 
 @dataclass(frozen=True)
@@ -79,7 +87,9 @@ def lines(path: Path, request: Request) -> list[Line]:
 def _blocks(path: Path, request: Request, width: int) -> Iterator[list[Line]]:
     yield _board(path, request, width)
     if path.last_solved:
-        yield list(_solved(path.last_solved, width))
+        # The reason belongs to the moment when it turned green.
+        at_work = path.next and path.next.verdict and path.next.verdict.wrote
+        yield list(_solved(path.last_solved, width, with_reason=not at_work))
     if path.just_done:
         yield list(_lesson_done(path.just_done, width))
     if path.next is None:
@@ -95,20 +105,21 @@ def _board(path: Path, request: Request, width: int) -> list[Line]:
     here = path.next
     title = path.part.replace("_", " ") or "the path"
     rows = [
-        _row(stretch, stretch.files == (here and here.files))
+        _row(stretch, stretch.files == (here and here.files), width)
         for stretch in path.stretches
     ]
     return [(Span(f" {title}", ("bold",)),), *rows, *_totals(path, request, width)]
 
 
-def _row(stretch: Stretch, here: bool) -> Line:
+def _row(stretch: Stretch, here: bool, width: int) -> Line:
     total, solved = len(stretch.steps), stretch.solved
+    title = max(SHORTEST_TITLE, min(TITLE, width - WITHOUT_TITLE))
     name = f"  {stretch.files.number} {stretch.files.title}"
     count = f"{solved}/{total}"
     mark = ("bold",) if here else ("green",) if stretch.complete else ()
     you = " ← you are here" if here else ""
     return (
-        Span(f"{name:<{TITLE}.{TITLE}}", mark),
+        Span(f"{name:<{title}.{title}}", mark),
         Span(f"{_bar(stretch):<{BAR}}", ("green",) if solved else ()),
         Span(f" {count:>5}{you}", mark),
     )
@@ -144,9 +155,9 @@ def _totals(path: Path, request: Request, width: int) -> Iterator[Line]:
 # -------------------------------------------------------------- what was solved
 
 
-def _solved(step: Step, width: int) -> Iterator[Line]:
+def _solved(step: Step, width: int, with_reason: bool) -> Iterator[Line]:
     yield _labelled("solved", step.name, ("green",))
-    if step.verdict:
+    if step.verdict and with_reason:
         yield from _text("", step.verdict.sentence, width)
 
 
@@ -194,7 +205,7 @@ def _next(path: Path, step: Step, request: Request, width: int) -> Iterator[Line
     yield from _question(stretch, step, width)
     yield ()
     yield from _verdict(verdict, width)
-    yield from _help(stretch, step, verdict, request, width)
+    yield from _help(path, step, verdict, request, width)
 
 
 def _question(stretch: Stretch, step: Step, width: int) -> Iterator[Line]:
@@ -205,7 +216,21 @@ def _question(stretch: Stretch, step: Step, width: int) -> Iterator[Line]:
         yield from _text("", lesson.source.question(step.name), width)
     yield ()
     for line in lesson.notes.koans[step.name].asks.strip().splitlines():
-        yield _labelled("", f"    {line}", ("cyan",))
+        yield from _code(line, width)
+
+
+def _code(line: str, width: int) -> Iterator[Line]:
+    """A line of code, folded only where the terminal is too narrow for it."""
+    indent = " " * (4 + len(line) - len(line.lstrip()))
+    folded = textwrap.wrap(
+        line.strip(),
+        width - MARGIN,
+        initial_indent=indent,
+        subsequent_indent=indent + "    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    yield from (_labelled("", part, ("cyan",)) for part in folded)
 
 
 def _verdict(verdict: Verdict, width: int) -> Iterator[Line]:
@@ -220,8 +245,9 @@ def _verdict(verdict: Verdict, width: int) -> Iterator[Line]:
 
 
 def _help(
-    stretch: Stretch, step: Step, verdict: Verdict, request: Request, width: int
+    path: Path, step: Step, verdict: Verdict, request: Request, width: int
 ) -> Iterator[Line]:
+    stretch = path.stretch_of(step)
     note = stretch.lesson.notes.koans.get(step.name) if stretch.lesson else None
     if note is None:
         return
@@ -234,21 +260,32 @@ def _help(
     if request.hints:
         yield _labelled("see", note.link)
     yield ()
-    for command, what in _offers(verdict, request, len(note.hints)):
-        yield _labelled("", f"{command:<26} {what}")
+    for command, what in _offers(path, step, verdict, request):
+        if MARGIN + 27 + len(what) <= width:
+            yield _labelled("", f"{command:<26} {what}")
+        else:
+            yield _labelled("", command)
+            yield from _text("", what, width)
 
 
 def _offers(
-    verdict: Verdict, request: Request, hints: int
+    path: Path, step: Step, verdict: Verdict, request: Request
 ) -> Iterator[tuple[str, str]]:
     """Commands that help from here, and what each is for."""
-    if request.hints < hints:
+    if request.hints < HINTS:
         again = " --hint" * (request.hints + 1)
-        yield f"pytest{again}", "one hint more" if request.hints else "a hint"
+        what = "one hint more" if request.hints else "a hint"
+        yield f"{request.command}{again}" if request.command else "h", what
     if verdict.kind is Kind.WRONG and not request.reveal:
-        yield "pytest --reveal", "the answer, and how it came about"
-    if request.hints >= hints:
-        yield "pytest -k test_04", "another lesson meanwhile (04, say)"
+        answer = f"{request.command} --reveal" if request.command else "r"
+        yield answer, "the answer, and how it came about"
+    here = [stretch.files for stretch in path.stretches].index(step.files)
+    others = [*path.stretches[here + 1 :], *path.stretches[:here]]
+    other = next((stretch.files for stretch in others if not stretch.complete), None)
+    if request.hints >= HINTS and other and request.command:
+        folder = f"{other.path.parent.relative_to(other.course.root).as_posix()} "
+        where = folder if other.part else ""
+        yield f"pytest {where}-k test_{other.number}", "another lesson meanwhile"
 
 
 def _revealed(
@@ -259,6 +296,8 @@ def _revealed(
         yield _labelled("answer", verdict.answer, ("green",))
         yield from _story(stretch, verdict, request, width)
     elif verdict.story:
+        text = "Code has more than one right answer; this is what yours did."
+        yield from _text("reveal", text, width, ("yellow",))
         yield from _story(stretch, verdict, request, width)
     else:
         text = "Write a guess first: an answer sticks when it meets one."
@@ -270,14 +309,14 @@ def _story(
 ) -> Iterator[Line]:
     if not verdict.story or stretch.lesson is None:
         return
-    events, wrong = timeline.unpack(verdict.story)
+    events, misses = timeline.unpack(verdict.story)
     source = stretch.lesson.source.decoded.split("\n")
     yield ()
     room = max(NARROWEST, min(request.columns - 1, WIDEST_PICTURE)) - MARGIN
     rows = timeline.draw(events, source, room)
     for label, row in zip(["story"] + [""] * len(rows), rows, strict=False):
         yield _labelled(label, row)
-    for remark in timeline.remarks(events, wrong):
+    for remark in timeline.remarks(events, misses):
         yield from _text("", remark, width)
 
 

@@ -3,14 +3,16 @@
 With conftest.py the only module here that imports torch; [tool.sensei] names it
 as the course's story, and ``sensei.running`` asks it about a koan that failed.
 
-A trace function looks at the ``.grad`` of the leaves in sight after each line of
-the koan's file. It sees what a mode or a hook would miss (parameters, ``del
-p.grad``, what happens inside hooks) and keeps nothing of what it watches: weak
-references to the leaves, plain numbers of their slates.
+A trace function looks at the ``.grad`` of the leaves in sight after each step of
+the koan's file: each opcode, since several calls may stand on one line. It sees
+what a mode or a hook would miss (parameters, ``del p.grad``, what happens inside
+hooks) and keeps nothing of what it watches: weak references to the leaves, plain
+numbers of their slates.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -31,10 +33,8 @@ def tell(koan: Callable[..., object], arguments: Mapping[str, Any]) -> list[Even
     end of a time limit goes through.
     """
     recorder = Recorder(koan.__code__.co_filename)
-    try:
+    with contextlib.suppress(Exception):
         recorder.run(koan, arguments)
-    except Exception:
-        pass
     return recorder.events
 
 
@@ -45,6 +45,7 @@ class Recorder:
         self.path = path
         self.events: list[Event] = []
         self._leaves: dict[int, _Leaf] = {}
+        self._names: dict[str, int] = {}  # how many leaves had this name
         self._line = 0
 
     def run(self, koan: Callable[..., object], arguments: Mapping[str, Any]) -> None:
@@ -58,22 +59,36 @@ class Recorder:
     def _enter(self, frame: FrameType, event: str, argument: object) -> Any:
         if frame.f_code.co_filename != self.path:
             return None
+        self._look()  # a hook is entered: what came before was the caller's doing
         self._line = frame.f_lineno
+        # Several calls may stand on one line: look after each of their steps.
+        frame.f_trace_opcodes = True
         return self._step
 
     def _step(self, frame: FrameType, event: str, argument: object) -> Any:
-        """After a line, or as a function returns: what did it change?"""
+        """After a step, or as a function returns: what did it change?"""
         self._compare(frame)
         self._line = frame.f_lineno
-        if event == "return" and frame.f_back:
-            self._line = frame.f_back.f_lineno
+        if event == "return":
+            self._line = self._line_of(frame.f_back)
         return self._step
+
+    def _line_of(self, frame: FrameType | None) -> int:
+        """Where the koan's file is running, however deep in torch that is."""
+        while frame and frame.f_code.co_filename != self.path:
+            frame = frame.f_back
+        return frame.f_lineno if frame else self._line
 
     def _compare(self, frame: FrameType) -> None:
         for name, leaf in _leaves_in(frame.f_locals):
             known = self._leaves.get(id(leaf))
             if known is None or known.tensor() is not leaf:
-                self._leaves[id(leaf)] = _Leaf(name, leaf)
+                self._names[name] = count = self._names.get(name, 0) + 1
+                unique = name if count == 1 else f"{name} ({count})"
+                self._leaves[id(leaf)] = _Leaf(unique, leaf)
+        self._look()
+
+    def _look(self) -> None:
         for known in self._leaves.values():
             tensor = known.tensor()
             if tensor is None:
@@ -111,9 +126,12 @@ def _leaves_in(names: Mapping[str, object]) -> Iterator[tuple[str, torch.Tensor]
         else:
             continue
         for path, candidate in candidates:
-            if isinstance(candidate, torch.Tensor) and candidate.requires_grad:
-                if candidate.is_leaf:
-                    yield path, candidate
+            if (
+                isinstance(candidate, torch.Tensor)
+                and candidate.requires_grad
+                and candidate.is_leaf
+            ):
+                yield path, candidate
 
 
 def slate(leaf: torch.Tensor) -> Value:

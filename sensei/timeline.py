@@ -46,26 +46,40 @@ class Change:
         return self.after - (self.before or 0.0)
 
 
-def pack(events: Sequence[Event], wrong: Sequence[float]) -> str:
-    """Events and the wrong entries of a prediction, as a text that travels."""
-    return json.dumps([[astuple(event) for event in events], list(wrong)])
+@dataclass(frozen=True)
+class Miss:
+    """A number of a prediction that did not come out, and what did."""
+
+    wrote: float
+    right: float | None
 
 
-def unpack(text: str) -> tuple[list[Event], list[float]]:
-    events, wrong = json.loads(text)
-    return [Event(*event) for event in events], wrong
+def pack(events: Sequence[Event], misses: Sequence[Miss]) -> str:
+    """Events and the misses of a prediction, as a text that travels."""
+    return json.dumps([[astuple(e) for e in events], [astuple(m) for m in misses]])
 
 
-def wrong_entries(actual: Any, predicted: Any) -> list[float]:
+def unpack(text: str) -> tuple[list[Event], list[Miss]]:
+    events, misses = json.loads(text)
+    return [Event(*event) for event in events], [Miss(*miss) for miss in misses]
+
+
+def misses(actual: Any, predicted: Any) -> list[Miss]:
     """The numbers of a prediction that are not those that came out, in order."""
     if isinstance(predicted, dict) and isinstance(actual, dict):
         pairs = [(actual.get(key), value) for key, value in predicted.items()]
     elif isinstance(predicted, list | tuple) and isinstance(actual, list | tuple):
-        padded = [*actual, *[None] * (len(predicted) - len(actual))]
-        pairs = list(zip(padded, predicted, strict=False))
+        pairs = list(zip(actual, predicted, strict=False))
+    elif _is_number(predicted) and not _near(actual, predicted):
+        number = _is_number(actual)
+        return (
+            [Miss(float(predicted), float(actual))]
+            if number
+            else ([Miss(float(predicted), None)] if actual is None else [])
+        )
     else:
-        return [] if not _is_number(predicted) or _near(actual, predicted) else [predicted]
-    return [number for pair in pairs for number in wrong_entries(*pair)]
+        return []
+    return [miss for pair in pairs for miss in misses(*pair)]
 
 
 # --------------------------------------------------------------------- drawing
@@ -78,7 +92,7 @@ def draw(events: Sequence[Event], source: Sequence[str], width: int) -> list[str
     """
     changes = [change for event in events for change in _numbers(event)]
     if not changes:
-        return ["No slate was written to."]
+        return ["Nothing that can be watched from here has changed."]
     shown = changes[:MOST_ROWS]
     names = [_shortened(change.name, LONGEST_NAME) for change in shown]
     cells = [
@@ -107,32 +121,43 @@ def _widest(changes: Sequence[Change]) -> int:
     return max(len(told(change.after)) for change in changes)
 
 
-def remarks(events: Sequence[Event], wrong: Iterable[float]) -> Iterator[str]:
-    """Where a wrong entry comes from: an earlier value, or one line's own part."""
+def remarks(events: Sequence[Event], misses: Iterable[Miss]) -> Iterator[str]:
+    """Where a wrong entry comes from: an earlier value, or one line's own part.
+
+    Only of a value that held what was asked for in its place, or the remark would
+    be about something else.
+    """
     changes = [change for event in events for change in _numbers(event)]
-    for entry in dict.fromkeys(wrong):
-        remark = _remark(entry, changes)
-        if remark:
+    for miss in dict.fromkeys(misses):
+        asked = {c.name for c in changes if _is_the(c.after, miss.right)}
+        of_it = [change for change in changes if change.name in asked]
+        if remark := _remark(miss.wrote, of_it):
             yield remark
+
+
+def _is_the(value: object, right: float | None) -> bool:
+    return value is None if right is None else _near(value, right)
 
 
 def _remark(entry: float, changes: Sequence[Change]) -> str | None:
     for i, change in enumerate(changes):
+        where = f"line {change.line}"
         later = [c for c in changes[i + 1 :] if c.name == change.name]
-        own = change.added is not None and change.before not in (None, 0.0)
-        if own and _near(change.added, entry):
-            return f"{told(entry)} is what line {change.line} alone added to {change.name}."
+        piled = change.before not in (None, 0.0) and change.after not in (None, 0.0)
+        if piled and _near(change.added, entry):
+            return f"{told(entry)} is what {where} alone added to {change.name}."
         if later and _near(change.after, entry):
+            again = "the next time round" if later[0].line == change.line else "later"
             return (
-                f"{told(entry)} was on {change.name} after line {change.line}; "
-                f"line {later[0].line} came later."
+                f"{told(entry)} was on {change.name} after {where}; "
+                f"line {later[0].line} came {again}."
             )
     return None
 
 
 def told(value: Value | str) -> str:
     """A number in the digits that matter."""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
 
 
 def _numbers(event: Event) -> Iterator[Change]:
@@ -159,9 +184,10 @@ def _plain(value: Value) -> float | str | None:
 def _added(change: Change) -> str:
     if change.after is None:
         return "wiped"
-    if change.added is None or change.before is None:
+    # Whether 0.0 was written or came about by adding can't be told from here.
+    if change.added is None or change.before is None or change.after == 0.0:
         return ""
-    return "wiped" if change.after == 0.0 else f"({change.added:+.4g})"
+    return f"({change.added:+.4g})"
 
 
 def _code(source: Sequence[str], line: int, room: int) -> str:

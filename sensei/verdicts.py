@@ -45,13 +45,15 @@ class Verdict:
 
     def properties(self) -> list[tuple[str, str]]:
         """As pytest's user_properties, which travel to JUnit and through xdist."""
-        named = {f"sensei-{key}": str(value) for key, value in asdict(self).items()}
-        return [("verdict", named.pop("sensei-kind"))] + [
-            (key, value) for key, value in named.items() if value not in ("", "0")
+        named = {f"sensei-{key}": value for key, value in asdict(self).items() if value}
+        return [("verdict", str(named.pop("sensei-kind")))] + [
+            (key, str(value)) for key, value in named.items()
         ]
 
     @classmethod
-    def from_properties(cls, properties: Iterable[tuple[str, object]]) -> Verdict | None:
+    def from_properties(
+        cls, properties: Iterable[tuple[str, object]]
+    ) -> Verdict | None:
         """The verdict among a report's user_properties, if there is one."""
         found = {key: str(value) for key, value in properties}
         if "verdict" not in found:

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 TICK = 0.02  # seconds between two looks at the files
 MID_SAVE = 0.05  # seconds for an editor to finish what it is writing
 MOST_HINTS = 3
-QUIET = ("-q", "-p", "no:sugar")  # sugar's progress bar rewrites what was told
+# sugar's progress bar rewrites what was told; logging looks at all of torch's
+# loggers before and after each phase of each koan, for a tenth of a run's time.
+QUIET = ("-q", "-p", "no:sugar", "-p", "no:logging")
 PROMPT = "h hint · r reveal · l list · a all · q quit · ? help"
 HELP = """\
  sensei watch runs pytest each time you save. Type a letter, then Enter:

@@ -62,7 +62,8 @@ def run(orders: Orders) -> int:
     os.chdir(orders.folder)
     with open(orders.report, "a", encoding="utf-8", buffering=1) as report:
         herald = Herald(orders, report)
-        arguments = [*orders.arguments, *["--hint"] * orders.hints]
+        hints = ["--hint"] * orders.hints
+        arguments = [*orders.arguments, "--letters", *hints]
         code = int(pytest.main(arguments, plugins=[herald]))
         sys.stdout.flush()
         sys.stderr.flush()

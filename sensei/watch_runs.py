@@ -60,6 +60,7 @@ def can_fork() -> bool:
 
 def start(orders: Orders) -> Run:
     """Start a run: warm where that is possible."""
+    compute_in_one_thread()
     return Forked(orders) if can_fork() else Fresh(orders)
 
 
@@ -72,6 +73,7 @@ def warm_up(course: Course) -> list[str]:
     Nothing here computes with tensors or asks for a CUDA device: a process that
     has done so can't fork any more.
     """
+    compute_in_one_thread()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         faults = [fault for name in course.preload if (fault := _import(name))]
@@ -82,6 +84,13 @@ def warm_up(course: Course) -> list[str]:
     gc.collect()
     gc.freeze()  # a collection in a fork would copy all of it
     return faults
+
+
+def compute_in_one_thread() -> None:
+    """A koan has a handful of numbers; threads that wait for each other, on a busy
+    machine, were seen to make the whole path three times as long.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def _import(name: str) -> str | None:
@@ -243,6 +252,7 @@ def _be_a_run(orders: Orders, parent: int, libc: ctypes.CDLL) -> None:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # may write to the terminal
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # commands are the parent's
+            gc.set_threshold(50_000, 20, 20)  # a run is too short to tidy up often
             code = watch_child.run(orders)
     except BaseException:
         traceback.print_exc()

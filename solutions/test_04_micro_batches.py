@@ -10,7 +10,7 @@ mean of losses the slope is the mean of the x. A batch sent through whole:
 
     >>> w = torch.tensor(1.0, requires_grad=True)
     >>> losses = w * torch.tensor([2.0, 4.0, 3.0, 11.0])
-    >>> losses.mean().backward()  # (2 + 4 + 3 + 11) / 4
+    >>> losses.mean().backward()     # (2 + 4 + 3 + 11) / 4
     >>> slate(w)
     5.0
 
@@ -166,7 +166,8 @@ def test_the_printed_loss(device):
 
 def test_the_division_forgotten(device):
     """Four micro-batches, each loss divided by 4 or, forgotten, by 1; then the
-    first step. For which of the four optimizers does that change where p lands?"""
+    first step. For which of the four optimizers does that change where p lands?
+    Write a list of four, each True or False."""
 
     def first_step(make_optimizer, divide_by):
         p = torch.tensor(1.0, device=device, requires_grad=True)
@@ -188,7 +189,8 @@ def test_the_division_forgotten(device):
 
 def test_review_four_wrong_slates(device):
     """The whole batch [1, 3, 5, 7] leaves 4. Four loops with a mistake each went
-    over [1, 3] and [5, 7]. Which of them left 8, which 2, which 16, which 3?"""
+    over [1, 3] and [5, 7]. Which of them left 8, which 2, which 16, which 3? Write
+    a list of four letters, each in quotes."""
 
     def left_by(loss_of, wipe=False):
         w = torch.tensor(1.0, device=device, requires_grad=True)

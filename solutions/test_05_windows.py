@@ -189,14 +189,19 @@ def test_each_window_at_half_the_rate(device):
 
 def test_a_whole_window(device):
     """Write all that happens to one window, whatever its length, from the losses to
-    the wipe: one micro-batch at a time, and one step that finds the mean."""
+    the wipe. Each micro-batch has a forward and a backward() of its own; then one step
+    finds the mean. found holds [slate, how many backwards there were] for each step."""
 
     def train(*windows):
         model = torch.nn.Linear(1, 1, bias=False, device=device)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
-        found = []
-        optimizer.register_step_pre_hook(lambda *_: found.append(slate(model.weight)))
+        found, backwards = [], []
+        model.weight.register_hook(backwards.append)  # called in every backward()
+        optimizer.register_step_pre_hook(
+            lambda *_: found.append([slate(model.weight), len(backwards)])
+        )
         for window in windows:
+            backwards.clear()
             batches = torch.tensor(window, device=device).split(1)
             for x in batches:
                 loss = model(x) / len(batches)
@@ -205,27 +210,35 @@ def test_a_whole_window(device):
             optimizer.zero_grad()
         return found
 
-    assert train([2.0, 4.0], [5.0], [1.0, 2.0, 3.0, 6.0]) == [3.0, 5.0, 3.0]
-    assert train([7.0], [8.0, 2.0]) == [7.0, 5.0]
+    three = train([2.0, 4.0], [5.0], [1.0, 2.0, 3.0, 6.0])
+    assert three == [[3.0, 2], [5.0, 1], [3.0, 4]]
+    assert train([7.0], [8.0, 2.0]) == [[7.0, 1], [5.0, 2]]
 
 
 def test_review_four_other_loops(device):
     """k is 4, each micro-batch adds 1, and run() is a good loop: its steps find
-    4, 4, 4. seen holds what the steps of four other loops found. Write down the
-    four letters, in the order of loops."""
+    4, 4, 4. seen holds what the steps of four other loops found. Which letter of
+    seen belongs to which loop? Write a list of four letters, each in quotes, in the
+    order of loops."""
     seen = {"a": [4, 8, 12], "b": [1, 1, 1], "c": [4, 6, 6], "d": [1, 4, 4]}
 
     def run(epoch=8, step=3, wipe=(3,)):
         p = torch.tensor(0.0, device=device, requires_grad=True)
         found = []
-        for i in 3 * list(range(epoch)):
-            (1.0 * p).backward()
-            if i % 4 == step:
-                found.append(slate(p))
-            if i % 4 in wipe:
-                p.grad = None
+        for _ in range(3):
+            for i in range(epoch):
+                (1.0 * p).backward()
+                if i % 4 == step:
+                    found.append(slate(p))
+                if i % 4 in wipe:
+                    p.grad = None
         return found[:3]
 
-    loops = run(epoch=6), run(wipe=[]), run(step=0, wipe=[0]), run(wipe=[0, 1, 2, 3])
+    loops = [
+        run(epoch=6),  # six micro-batches an epoch, not eight
+        run(wipe=[]),  # no wipe
+        run(step=0, wipe=[0]),  # steps and wipes at i = 0, at 4, ...
+        run(wipe=[0, 1, 2, 3]),  # wipes after every micro-batch
+    ]
     letters = [letter for loop in loops for letter in seen if seen[letter] == loop]
     assert letters == ["c", "a", "d", "b"]

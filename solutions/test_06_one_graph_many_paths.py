@@ -11,17 +11,12 @@ slopes multiply; where several paths reach one leaf, each adds its own.
     >>> slate(x)
     14.0
 
-One path leads through h and brings 3 * 4, the other brings 2. What else the
-koans use:
+One path leads through h and brings 3 * 4, the other brings 2.
 
-- For its slopes the graph keeps the numbers it will need. backward() throws
-  them away when it has used them; backward(retain_graph=True) keeps them.
-- h above was computed, so it is no leaf: slopes pass through it and leave
-  nothing in h.grad, unless you called h.retain_grad() before.
-- p.to(...) gives p in another number type or on another device. If that is
-  what p has already, it gives p itself.
-- with raises(RuntimeError): says that an error must come here; the koan
-  catches it and goes on.
+- The graph keeps the numbers that its slopes need. backward() throws them
+  away when it has used them; backward(retain_graph=True) keeps them.
+- h was computed, so it is no leaf: slopes pass through it and leave nothing
+  in h.grad, unless you called h.retain_grad() before.
 """
 
 import torch
@@ -79,21 +74,22 @@ def test_one_step_for_two_heads(device):
     """left.backward() and then right.backward() stopped here: the graph had been used
     a "second time". Write what works. step() should find the feedback of both."""
 
-    def train(a, b, *pixels):
+    def train(left_head, right_head, *pixels):
         trunk = torch.nn.Linear(1, 1, bias=False, device=device)
-        optimizer = torch.optim.SGD(trunk.parameters(), lr=0.5)
+        torch.nn.init.ones_(trunk.weight)
+        optimizer = torch.optim.SGD(trunk.parameters(), lr=0.25)
         found = []
         for x in torch.tensor(pixels, device=device).split(1):
             optimizer.zero_grad()
             h = trunk(x)
-            left, right = a * h, b * h
+            left, right = left_head(h), right_head(h)
             (left + right).backward()
             found.append(slate(trunk.weight))
             optimizer.step()
         return found
 
-    assert train(2, 5, 1.0, 3.0) == [7.0, 21.0]
-    assert train(3, -1, 4.0, 2.0, 5.0) == [8.0, 4.0, 10.0]
+    assert train(lambda h: h * h, lambda h: 5 * h, 1.0, 3.0) == [7.0, 1.5]
+    assert train(lambda h: 3 * h, lambda h: -h, 4.0, 2.0, 5.0) == [8.0, 4.0, 10.0]
 
 
 def test_a_tensor_in_between(device):
@@ -160,8 +156,9 @@ def test_a_step_in_between(device):
 
 @mark.filterwarnings("ignore:The .grad attribute")  # torch warns about one of them
 def test_two_conversions(device):
-    """p is a float32 pixel. It is converted two times, and both results get a
-    penalty and a backward(). What is on the three slates?"""
+    """to() converts a tensor: it gives a new one, computed from the old, or the tensor
+    itself where nothing has to change. p is float32 and is converted two times; both
+    results get a penalty and a backward(). What is on the three slates?"""
     p = torch.tensor(0.5, device=device, requires_grad=True)
     single = p.to(torch.float32)
     double = p.to(torch.float64)

@@ -1,15 +1,16 @@
 """08  Tokens, not batches
 
-A language model makes a guess at every place of a text: a score for each class
-of token. The scores are called logits. Texts are padded to one length, and the
-target of a padded place is -100: cross_entropy leaves it out. All other places
-hold real tokens.
+At every place of a text a language model guesses which token stands there: it
+gives each class of token a score. The scores are called logits. Texts are
+padded to one length; the target of a padded place is -100, and cross_entropy
+leaves it out. All other places hold real tokens.
 
-Guesser is as small as a model can be: two scores, the same at every place,
-both 0 at first. Then each real token pulls 0.5 towards its class. Class 0 has
-the slope [-0.5, 0.5] (raise score 0, lower score 1), class 1 [0.5, -0.5].
-reduction="sum" adds them up. The default, "mean", then divides by the number of
-real tokens:
+Guesser is a very small model: two scores, the same at every place, both 0 at
+first. Equal scores give both classes a probability of one half. The slope that
+a token leaves on a score is the probability of its class, less 1 for the right
+class: [-0.5, 0.5] for a token of class 0, [0.5, -0.5] for class 1. So each real
+token pulls 0.5 towards its class. reduction="sum" adds them up; "mean", the
+default, then divides by the number of real tokens:
 
     >>> model = Guesser("cpu")
     >>> targets = torch.tensor([1, 1, -100])
@@ -78,8 +79,8 @@ def test_the_same_places_in_two_parts(device):
 
 
 def test_what_goes_to_backward(device):
-    """Repair that loop: each window is to leave what it would leave as one batch.
-    The real tokens of the window have been counted before its first backward()."""
+    """Repair the loop of the koan above, which took half of each mean. A window is to
+    leave what it would leave as one batch; its real tokens were counted before."""
 
     def train(*window):
         model = Guesser(device)

@@ -82,7 +82,9 @@ def load(path: Path) -> ModuleType:
     return module
 
 
-def judged(koan: Koan, source: str, folder: Path, device: str, **rules: object) -> Verdict:
+def judged(
+    koan: Koan, source: str, folder: Path, device: str, **rules: object
+) -> Verdict:
     """The verdict on a koan in a lesson file with this source."""
     path = folder / koan.files.path.name
     path.write_text(source, "utf-8")

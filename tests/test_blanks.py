@@ -750,7 +750,8 @@ def test_a_print_that_only_looks_is_free(looks):
 
 
 @pytest.mark.parametrize(
-    "does", ["print(opt.step())", "print(wipe(p))", "print(y := 1)", "print((lambda: 1)())"]
+    "does",
+    ["print(opt.step())", "print(wipe(p))", "print(y := 1)", "print((lambda: 1)())"],
 )
 def test_a_print_that_does_something_is_code(does):
     [statement] = blanks.parse(does).body

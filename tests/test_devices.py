@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from course import ROOT, copy_course, run_pytest
 
 # For collecting only: a torch that says it has CUDA, and where a tensor can be made.
@@ -62,7 +63,7 @@ def test_a_device_that_is_not_there_is_a_usage_error(course, name):
     assert "There is: cpu" in line
 
 
-STATE = '''
+STATE = """
 import torch
 
 
@@ -93,7 +94,7 @@ def seven():
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(7)
         return torch.rand(1)
-'''
+"""
 
 
 def test_torch_is_put_back_after_each_koan(course):

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest import approx
 
-from sensei import judge
-from sensei.judge import Answer, which_hold
+from sensei import blanks, judge
+from sensei.entries import which_hold
+from sensei.judge import Answer, prepare
 from sensei.lesson import Given, Lesson, NotAsGiven, Source
 from sensei.notes import LessonNotes, Mistake, Note
 from sensei.verdicts import Kind, Verdict
@@ -259,7 +260,7 @@ def test_code_that_fails_its_check_is_failed_at_that_line():
     line = line_of(CODE, "assert")
     assert (verdict.kind, verdict.line) == (Kind.FAILED, line)
     assert verdict.sentence == f"The check at line {line} does not hold."
-    assert verdict.wrote == "items.append(i)\nitems.append(i)"
+    assert verdict.wrote == "items.append(i); items.append(i)"
 
 
 @pytest.mark.parametrize(
@@ -433,14 +434,25 @@ def test_an_attribute_of_a_module_is_a_mistake_by_its_name():
         ([1], [2], ""),
         ([1, None], [1, 0], "Entry 1 holds; 2 does not."),
         ([1.0, 2], [1, 3], "Entry 1 holds; 2 does not."),
-        ([[1, 2], [3, 4]], [[1, 2], [4, 3]], "Entry 1 holds; 2 does not."),
+        (
+            [[1, 2], [3, 4]],
+            [[1, 2], [3, 9]],
+            "Entries 1.1, 1.2 and 2.1 hold; 2.2 does not. (2.1 is entry 1 of list 2.)",
+        ),
+        ([[1, 2], [3, 4]], [1, 2], "Entry 1 should be a list of 2."),
+        ([[1, 2], [3, 4]], [[1, 2], [3]], "Entry 2 should be a list of 2."),
+        ([[1], [2]], [[3], [4]], "None of the entries holds."),
         ((1, 2), (1, 3), "Entry 1 holds; 2 does not."),
         # what can be guessed: only how many
-        ([True, False, True], [True, True, True], "2 of the 3 entries hold."),
-        ([True, False], [False, True], "0 of the 2 entries hold."),
-        (["a", "b"], ["a", "c"], "1 of the 2 entries hold."),
-        (["a", True], ["a", False], "1 of the 2 entries hold."),
-        ([True, False], [1, 1], "1 of the 2 entries hold."),
+        (
+            [True, False, True],
+            [True, True, True],
+            "2 of the 3 entries hold, each in its place.",
+        ),
+        ([True, False], [False, True], "0 of the 2 entries hold, each in its place."),
+        (["a", "b"], ["a", "c"], "1 of the 2 entries hold, each in its place."),
+        (["a", True], ["a", False], "1 of the 2 entries hold, each in its place."),
+        ([True, False], [1, 1], "1 of the 2 entries hold, each in its place."),
         # another container
         ([1, 2], (1, 2), "Every entry holds, but a list is asked for: […]."),
         ((1, 2), [1, 2], "Every entry holds, but a tuple is asked for: (…)."),
@@ -459,7 +471,11 @@ def test_an_attribute_of_a_module_is_a_mistake_by_its_name():
         ({"a": 1, "b": 2}, {"a": 1, "b": 3}, 'Entry "a" holds; "b" does not.'),
         ({"a": 1, "b": 2}, {"b": 2, "a": 3}, 'Entry "b" holds; "a" does not.'),
         ({"a": 1, "b": 2}, {"a": 1}, "The keys are not those that the koan has."),
-        ({"a": True, "b": True}, {"a": True, "b": False}, "1 of the 2 entries hold."),
+        (
+            {"a": True, "b": True},
+            {"a": True, "b": False},
+            "1 of the 2 entries hold, each in its place.",
+        ),
         # a single value says nothing more
         (1, 2, ""),
         (None, [1], ""),
@@ -517,4 +533,37 @@ def test_truth_values_are_never_told_one_by_one(pairs):
         for order in (pairs, pairs[::-1], sorted(pairs))
     }
     right = sum(a == w for a, w in pairs)
-    assert sentences == {f"{right} of the {len(pairs)} entries hold."}
+    assert sentences == {
+        f"{right} of the {len(pairs)} entries hold, each in its place."
+    }
+
+
+@pytest.mark.parametrize(
+    ("check", "written"),
+    [
+        ("assert first == 1, 2", "[1, 2]"),
+        ("assert first == (1), None", "[1, None]"),
+        ("assert first == approx(1, 2)", "[1, 2]"),
+        ("assert first == approx(1, 2, 3)", "[1, 2, 3]"),
+    ],
+)
+def test_forgotten_brackets_are_called_so(check, written):
+    given = "assert first == approx(__)" if "approx" in check else "assert first == __"
+    fn = "def test_it():\n    first = [1, 2]\n    {}\n"
+    notes = {"test_it": Note("test_it", given, ("a", "b", "c"), "so", (), "https://x")}
+    loaded = LessonNotes("say", "learned", "caught", "https://x", notes)
+    solution = Source(fn.format(given.replace("__", "[1, 2]")))
+    lesson = Lesson(
+        Path("it.py"), loaded, Source(fn.format(check)), Given(solution, loaded)
+    )
+    verdict = prepare(lesson, "test_it", {})
+    assert verdict.kind is Kind.ERROR
+    assert verdict.sentence.endswith(f"Put several in brackets: {written}.")
+    assert "reset" not in verdict.sentence
+
+
+def test_forgotten_brackets_that_python_cannot_read():
+    fault = blanks.Unreadable("invalid syntax", 2)
+    said = judge.unreadable(fault, "def test_it():\n    assert first == 0, None, 0\n")
+    assert "brackets" in said
+    assert "brackets" not in judge.unreadable(fault, "def test_it():\n    x = (\n")

@@ -231,7 +231,7 @@ def test_a_module_alone_is_refused():
 
 @pytest.mark.parametrize("word", ["nan", "inf"])
 def test_nan_and_inf_are_told_how_to_be_written(word):
-    assert refusal(word) == f'Write float("{word}") for {word}.'
+    assert f'writes float("{word}")' in refusal(word)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import importlib.util
 import re
 
 import pytest
-from course import KOANS, ROOT
 
+from course import KOANS, ROOT
 from sensei.cli import main
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -24,7 +24,7 @@ def script(name):
 
 def test_the_table_of_lessons_is_what_the_lessons_say():
     """`python docs/lessons.py` writes it."""
-    assert README == script("lessons").with_table(README)
+    assert script("lessons").with_table(README) == README
 
 
 def test_the_picture_shows_todays_screen():
@@ -76,7 +76,8 @@ def test_every_command_it_names_is_there(command, capsys):
 
 
 @pytest.mark.parametrize(
-    "path", sorted(set(re.findall(r"`((?:sensei|tests|docs|benchmarks)/[\w./]+)`", README)))
+    "path",
+    sorted(set(re.findall(r"`((?:sensei|tests|docs|benchmarks)/[\w./]+)`", README))),
 )
 def test_every_path_it_names_is_there(path):
     assert (ROOT / path).exists()

@@ -58,11 +58,13 @@ def test_a_koan_that_was_deleted_comes_back_in_its_place(given, filled, place):
     names = koans_of(filled)
     name = {"first": names[0], "last": names[-1]}.get(place, names[1])
     text = first(filled).read_text("utf-8")
-    first(filled).write_text(text.replace(koan(text, name), "").rstrip() + "\n", "utf-8")
+    first(filled).write_text(
+        text.replace(koan(text, name), "").rstrip() + "\n", "utf-8"
+    )
     assert main(["reset", name]) == 0
     after = first(filled).read_text("utf-8")
     assert koan(after, name) == koan(given, name)
-    assert [n for n in sorted(names, key=lambda n: after.index(f"def {n}("))] == names
+    assert sorted(names, key=lambda n: after.index(f"def {n}(")) == names
 
 
 def test_a_koan_that_is_there_twice_is_there_once_again(given, filled):

@@ -8,9 +8,8 @@ import textwrap
 import weakref
 
 import pytest
-import torch
-from course import KOANS, Koan, load
 
+from course import KOANS, Koan, load
 from sensei import story
 from sensei.timeline import Event
 
@@ -93,7 +92,11 @@ def test_a_function_inside_is_told_line_by_line(tells):
         twice(p)
         (1 * p).backward()
     """)
-    assert [(event.line, event.after) for event in events] == [(6, 2.0), (7, 4.0), (10, 5.0)]
+    assert [(event.line, event.after) for event in events] == [
+        (6, 2.0),
+        (7, 4.0),
+        (10, 5.0),
+    ]
 
 
 def test_more_numbers_are_told_one_by_one_and_many_in_short(tells):
@@ -136,8 +139,9 @@ def test_it_stops_where_the_koan_does(tells):
 
 def test_nothing_is_kept_alive(tells):
     head = "seen = []"
-    assert tells(
-        """
+    assert (
+        tells(
+            """
         import gc, weakref
         p = torch.tensor(1.0, requires_grad=True)
         loss = 2 * p
@@ -149,8 +153,10 @@ def test_nothing_is_kept_alive(tells):
         q = torch.tensor(1.0, requires_grad=True)
         (2 * q).backward()
         """,
-        head,
-    )[-1].name == "q", "the koan ended at its assert: the graph was kept alive"
+            head,
+        )[-1].name
+        == "q"
+    ), "the koan ended at its assert: the graph was kept alive"
 
 
 def test_identity_and_aliasing_are_as_they_would_be(tells):
@@ -206,3 +212,10 @@ def test_every_solution_passes_with_the_recorder_on(koan: Koan, device):
     story.Recorder(function.__code__.co_filename).run(function, {"device": device})
 
 
+def test_several_calls_on_one_line_are_told_one_by_one(tells):
+    events = tells("""
+        p = torch.tensor(1.0, requires_grad=True)
+        (2 * p).backward(); p.grad = None; (3 * p).backward()
+    """)
+    assert changes(events) == [("p", None, 2.0), ("p", 2.0, None), ("p", None, 3.0)]
+    assert {event.line for event in events} == {6}

@@ -8,8 +8,8 @@ import re
 from collections import Counter
 
 import pytest
-from course import COURSE, KOANS, LESSONS, Koan, judged, load, mutants, same_code
 
+from course import COURSE, KOANS, LESSONS, Koan, judged, load, mutants, same_code
 from sensei import blanks, predictions
 from sensei.blanks import Fill
 from sensei.course import LessonFiles
@@ -38,9 +38,13 @@ def cases(texts):
 
 def test_the_same_lessons_on_both_sides():
     koans = {p.relative_to(COURSE.koans) for p in COURSE.koans.rglob("test_*.py")}
-    solved = {p.relative_to(COURSE.solutions) for p in COURSE.solutions.rglob("test_*.py")}
+    solved = {
+        p.relative_to(COURSE.solutions) for p in COURSE.solutions.rglob("test_*.py")
+    }
     noted = {
-        files.path.relative_to(COURSE.koans) for files in LESSONS if files.notes.exists()
+        files.path.relative_to(COURSE.koans)
+        for files in LESSONS
+        if files.notes.exists()
     }
     assert koans == solved == noted
 
@@ -101,7 +105,9 @@ def test_the_blank_stands_where_a_blank_may(koan: Koan):
             blank, parent = parent, parents[parent]
         assert isinstance(parent, ast.Compare) and parent.comparators == [blank]
         assert isinstance(parent.ops[0], ast.Eq)
-        assert isinstance(parents[parent], ast.Assert) and parents[parent] in function.body
+        assert (
+            isinstance(parents[parent], ast.Assert) and parents[parent] in function.body
+        )
     else:
         allowed = ast.Assign | ast.If | ast.While | ast.Expr | ast.Call | ast.keyword
         assert isinstance(parent, allowed), f"an operand of {ast.unparse(parent)}"

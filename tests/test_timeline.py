@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sensei.timeline import Event, draw, pack, remarks, told, unpack, wrong_entries
+from sensei.timeline import Event, Miss, draw, misses, pack, remarks, told, unpack
 
 SOURCE = ["def test_it(device):", "    first()", "    second()", "    wipe()"]
 PILE = [
@@ -19,7 +19,7 @@ def test_a_row_a_change_with_its_line_and_what_it_added():
     assert [row.split() for row in rows] == [
         ["2", "first()", "p", "-0.5"],
         ["3", "second()", "p", "0.25", "(+0.75)"],
-        ["4", "wipe()", "p", "0", "wiped"],
+        ["4", "wipe()", "p", "0"],
     ]
 
 
@@ -47,16 +47,18 @@ def test_a_long_story_is_cut():
     assert rows[-1].strip() == "… and 26 changes more"
 
 
-def test_nothing_written_is_said():
-    assert draw([], SOURCE, 44) == ["No slate was written to."]
+def test_that_nothing_changed_is_said():
+    [row] = draw([], SOURCE, 44)
+    assert "Nothing" in row
 
 
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        (0.75, "0.75 is what line 3 alone added to p."),
-        (-0.5, "-0.5 was on p after line 2; line 3 came later."),
-        (7.0, None),
+        (Miss(0.75, 0.25), "0.75 is what line 3 alone added to p."),
+        (Miss(-0.5, 0.25), "-0.5 was on p after line 2; line 3 came later."),
+        (Miss(7.0, 0.25), None),
+        (Miss(0.75, 40.0), None),  # 40 was never on p: the question is not about it
     ],
 )
 def test_where_a_wrong_entry_comes_from(wrong, says):
@@ -64,11 +66,11 @@ def test_where_a_wrong_entry_comes_from(wrong, says):
 
 
 def test_the_last_value_is_no_earlier_one():
-    assert list(remarks(PILE[:2], [0.25])) == []
+    assert list(remarks(PILE[:2], [Miss(0.25, -0.5)])) == []
 
 
 def test_the_first_value_is_not_called_an_addition():
-    assert list(remarks(PILE[:1], [-0.5])) == []
+    assert list(remarks(PILE[:1], [Miss(-0.5, None)])) == []
 
 
 @pytest.mark.parametrize(
@@ -77,7 +79,7 @@ def test_the_first_value_is_not_called_an_addition():
         (1.0, 2.0, [2.0]),
         (1.0, 1.0, []),
         ([1.0, None, 3.0], [1.0, 2.0, 4.0], [2.0, 4.0]),
-        ([1.0], [1.0, 5.0], [5.0]),
+        ([1.0], [1.0, 5.0], []),  # there is nothing in its place
         ({"x": 1.0, "w": 2.0}, {"x": 3.0, "w": 2.0}, [3.0]),
         ([[1.0, 2.0], [3.0, 4.0]], [[1.0, 9.0], [3.0, 4.0]], [9.0]),
         ([True, False], [True, True], []),
@@ -86,7 +88,7 @@ def test_the_first_value_is_not_called_an_addition():
     ],
 )
 def test_the_wrong_numbers_of_a_prediction(actual, predicted, wrong):
-    assert wrong_entries(actual, predicted) == wrong
+    assert [miss.wrote for miss in misses(actual, predicted)] == wrong
 
 
 def test_a_story_travels_as_text():
@@ -94,7 +96,8 @@ def test_a_story_travels_as_text():
         Event(2, "p", None, float("inf")),
         Event(3, "q", [1.0], "a sparse tensor"),
     ]
-    assert unpack(pack(events, [0.5])) == (events, [0.5])
+    missed = [Miss(0.5, None), Miss(1.0, 2.0)]
+    assert unpack(pack(events, missed)) == (events, missed)
 
 
 @pytest.mark.parametrize(
@@ -102,3 +105,15 @@ def test_a_story_travels_as_text():
 )
 def test_numbers_are_told_in_the_digits_that_matter(value, text):
     assert told(value) == text
+
+
+def test_only_a_slate_that_is_gone_is_called_wiped():
+    """0.0 may as well have come about by adding 3 and -3."""
+    rows = draw([Event(2, "p", 3.0, 0.0), Event(4, "p", 0.0, None)], SOURCE, 44)
+    assert ["wiped" in row for row in rows] == [False, True]
+
+
+def test_the_next_time_round_is_no_later_line():
+    loop = [Event(2, "p", None, 1.0), Event(2, "p", 1.0, 2.0)]
+    [remark] = remarks(loop, [Miss(1.0, 2.0)])
+    assert remark == "1 was on p after line 2; line 2 came the next time round."

@@ -119,7 +119,9 @@ def test_the_next_koan(codes, following):
         ("pp b_", 1),  # in the lesson before
         ("pp s b", 1),
         ("__ pb", 2),
-        ("p.", None),
+        ("p.", 0),
+        ("pp bb p_", 1),  # behind what is next, wherever else something was solved
+        ("__ p_", 2),  # a later lesson was taken first
         (".p", 1),
         ("", None),
     ],

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from course import COURSE, KOANS, copy_course, run_pytest
 
+from course import COURSE, KOANS, copy_course, run_pytest
 from sensei.course import Course
 from sensei.lesson import replaced
 from sensei.path import walk

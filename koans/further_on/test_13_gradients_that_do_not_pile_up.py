@@ -17,39 +17,16 @@ have slopes without a slate, or choose whose slate is meant:
 A graph keeps some tensors for its backward(): (p - target).pow(2) keeps one,
 p - target, because the slope 2 * (p - target) is made from it. It lets go of
 them once backward() has used them, or when nothing leads to the graph any more.
+`with Kept() as kept:` counts what the graphs made inside it keep: kept.now() says
+how many tensors now, kept.most how many at once, at the most.
 """
-
-import weakref
 
 import pytest
 import torch
+from kept import Kept
 from sensei import __
 from slate import slate
-from torch.autograd.graph import saved_tensors_hooks
 from torch.func import grad, vmap
-
-
-class Kept(saved_tensors_hooks):
-    """Counts the tensors that graphs keep: how many now, and the most at once."""
-
-    def __init__(self):
-        super().__init__(self.keep, lambda box: box())
-        self.boxes, self.most = weakref.WeakSet(), 0
-
-    def __enter__(self):
-        super().__enter__()
-        return self
-
-    def keep(self, tensor):
-        def box():
-            return tensor
-
-        self.boxes.add(box)  # and it is gone from there when the graph lets go
-        self.most = max(self.most, len(self.boxes))
-        return box
-
-    def now(self):
-        return len(self.boxes)
 
 
 def test_asking_for_a_slope(device):
@@ -78,7 +55,8 @@ def test_naming_the_leaves(device):
 
 def test_a_slope_for_each_pixel(device):
     """vmap asks grad(penalty) once for each pixel in x; the slope is 2 * w * x * x.
-    What comes back, what is on w's slate then, and what after the backward()?"""
+    What comes back (a list), what is on w's slate then, and what after the
+    backward()?"""
     w = torch.tensor(2.0, device=device, requires_grad=True)
     x = torch.tensor([1.0, 2.0, 3.0], device=device)
 
@@ -110,7 +88,8 @@ def test_the_slope_of_a_slope(device):
 
 def test_what_a_total_leads_to(device):
     """Six losses are added up in four ways: as they are, as item(), detached, and
-    after a backward() each. How many tensors do the graphs keep in the end?"""
+    after a backward() each. For each way: how many tensors do the graphs keep in
+    the end?"""
 
     def add_up(take):
         p = torch.tensor(0.5, device=device, requires_grad=True)
@@ -148,14 +127,15 @@ def test_the_most_at_once(device):
 
 def test_the_painter_and_the_critic(device):
     """The critic's score of a picture is critic * picture. First the painter has
-    its turn, then the critic. What is on the critic's slate after each?"""
+    its turn, then the critic, shown a real picture of 5 as well. What is on the
+    critic's slate after each turn?"""
     painter = torch.tensor(1.0, device=device, requires_grad=True)
     critic = torch.tensor(3.0, device=device, requires_grad=True)
     fake = 2 * painter
 
     (-critic * fake).backward()  # the painter wants a high score
     found = [slate(critic)]
-    (critic * (2.0 - 5.0)).backward()  # the critic: low for 2, high for a real 5
+    (critic * (fake.item() - 5.0)).backward()  # low for the fake, high for a real 5
     found.append(slate(critic))
 
     assert found == __

@@ -107,8 +107,8 @@ def test_a_tensor_of_your_own(device):
 # create_graph makes torch warn that a slate with a graph can be hard to get rid of.
 @pytest.mark.filterwarnings("ignore:Using backward")
 def test_a_slope_with_a_graph(device):
-    """create_graph=True records how the slope itself comes about, for slopes of slopes.
-    What is in g, named before that backward, and what is on the slate?"""
+    """With create_graph=True a backward() leaves the slope together with the graph that
+    it came from. What is in g, named before that, and what is on the slate?"""
     p = torch.tensor(5.0, device=device, requires_grad=True)
     (p * p).backward()
     g = p.grad
@@ -119,7 +119,7 @@ def test_a_slope_with_a_graph(device):
 
 def test_five_offers(device):
     """p has two pixels, in float32. Five things are offered to p.grad; a RuntimeError
-    is a refusal. Which names are in taken?"""
+    is a refusal. Which names are in taken, and in which order?"""
     p = torch.tensor([1.0, 2.0], device=device, requires_grad=True)
     t = torch.tensor([5.0, 6.0, 7.0], device=device)
     offers = {"one": t[:1], "two": t[:2], "three": t, "double": t[:2].double()}

@@ -1,17 +1,18 @@
 """11  Running out of digits
 
-A slate has the dtype of its pixel, and a dtype keeps so many binary digits:
-float32 24, float16 11, bfloat16 8. So float16 has every whole number as far as
-2**11. Beyond that it has multiples of 2 alone, beyond 2**12 multiples of 4, and
-so on. A sum that falls between two of them goes to the nearer one; from
-half-way, to the even multiple. Every backward() rounds the slate anew.
+A slate has the dtype of its pixel, and a dtype keeps a fixed number of binary
+digits: float32 24, float16 11, bfloat16 8. So float16 has every whole number as
+far as 2**11. Beyond that it has multiples of 2 alone, beyond 2**12 multiples of
+4, and so on. A sum between two of them goes to the nearer one. From half-way it
+goes to the one with the even count: to 1026 fours, say, and not to 1025. Every
+backward() rounds the slate anew.
 
     >>> p = torch.tensor(0.0, dtype=torch.float16, requires_grad=True)
     >>> found = []
     >>> for slope in (4096.0, 3.0, 2.0):
     ...     (slope * p).backward()
     ...     found.append(slate(p))
-    >>> found    # 4099 is nearer to 4100; 4102 is half-way: 1026 fours, not 1025
+    >>> found    # 4099 is nearer to 4100; 4102 is half-way
     [4096.0, 4100.0, 4104.0]
 
 Small numbers end too: all that float16 has are multiples of 2**-24. bfloat16
@@ -68,7 +69,8 @@ def test_the_order_of_the_slopes(device):
 
 def test_divide_early_or_late(device):
     """Four slopes of one tiny, 2**-24, each. Every loss is divided by 4, or else
-    the slate is, once, at the end. How many tinies are left in each case?"""
+    the slate is, once, at the end. What is left in each case, counted in tinies
+    (so a slate of 2**-23 counts as 2)?"""
     tiny = 2.0**-24
 
     def pile(dtype, early, late):
@@ -88,7 +90,7 @@ def test_divide_early_or_late(device):
 
 def test_wiping_after_a_nan(device):
     """One loss left a nan. The slate is wiped, in four ways, and then a slope of
-    2 arrives. After which of the four is the slate still nan?"""
+    2 arrives. Is the slate still nan? Answer True or False for each way."""
 
     def still_nan(wipe):
         p = torch.tensor(1.0, device=device, requires_grad=True)
@@ -108,7 +110,8 @@ def test_wiping_after_a_nan(device):
 
 def test_under_autocast(device):
     """autocast works out x @ w in bfloat16, from a bfloat16 copy of w.
-    Which dtype has the slate of w, and what is on it after the four slopes?"""
+    Which dtype has the slate of w, and what is on it after the four slopes?
+    (A dtype is written torch.float16.)"""
     w = torch.tensor([[0.0]], device=device, requires_grad=True)
     for slope in [512.0, 1.0, 1.0, 1.0]:
         x = torch.tensor([[slope]], device=device)
@@ -144,7 +147,7 @@ def test_a_pile_beside_the_slate(device):
 @needs_torch("2.10")
 def test_a_dtype_for_the_slate(device):
     """grad_dtype, new in torch 2.10, says which dtype a slate is to have.
-    What is on the two slates, and which dtype has q itself?"""
+    What is on the two slates, and which dtype has q itself (torch.bfloat16, say)?"""
     p = torch.tensor(0.0, dtype=torch.float16, device=device, requires_grad=True)
     q = torch.tensor(0.0, dtype=torch.float16, device=device, requires_grad=True)
     q.grad_dtype = torch.float32

@@ -136,7 +136,7 @@ def test_a_head_that_took_no_part(device):
     assert train(lambda a, b: 0 * a, lambda a, b: a - b) == [-1.0, 1.0]
 
 
-def test_a_whole_window(device):
+def test_a_whole_scaled_window(device):
     """The slopes of a window are on the slate, scaled. Clip them to a norm of 1,
     step, and let the scaler end the window. The wipe is there already."""
 

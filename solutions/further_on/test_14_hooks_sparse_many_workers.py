@@ -31,7 +31,7 @@ from workers import on_two_ranks
 
 def test_two_kinds_of_hook(device):
     """One hook of each kind writes down what it sees, over two backwards.
-    What does the first list hold, and what the second?"""
+    What do the two lists hold? Write down both, as a list of two lists."""
     p = torch.tensor(1.0, device=device, requires_grad=True)
     arrived, written = [], []
     p.register_hook(lambda slope: arrived.append(slope.item()))
@@ -97,7 +97,8 @@ def test_entries_on_a_sparse_slate(device):
 
 def test_two_kinds_of_slope(device):
     """A row is looked up (sparse), again, then every row is used (dense), then one
-    is looked up again. Is the slate sparse after each of the four backwards?"""
+    is looked up again. Is the slate sparse after each of the four backwards?
+    Answer True or False four times."""
     table = torch.ones(5, 2, device=device, requires_grad=True)
     row = torch.tensor([3], device=device)
 
@@ -168,7 +169,8 @@ def first_without_sync(rank):
 
 def test_first_without_sync(device):
     """In no_sync() the ranks do not talk. Each returns a list: its slate after a
-    backward() in no_sync(), and after one more outside. What are the two lists?"""
+    backward() in no_sync(), and after one more outside. What do the two ranks return?
+    (A list of two lists, rank 0 first.)"""
     found = on_two_ranks(first_without_sync, device)
 
     assert found == [[1.0, 3.0], [2.0, 3.0]]
@@ -193,7 +195,8 @@ def half_without_sync(rank):
 
 def test_half_without_sync(device):
     """Only the backward stands in no_sync(); then, wiped, only the forward does.
-    Each rank lists its slate after both. What are the two lists?"""
+    Each rank lists its slate after both. What do the two ranks return?
+    (A list of two lists, rank 0 first.)"""
     found = on_two_ranks(half_without_sync, device)
 
     assert found == [[1.5, 1.0], [1.5, 2.0]]
@@ -218,7 +221,8 @@ def three_ways_to_divide(rank):
 
 def test_tokens_on_two_ranks(device):
     """Rank 0 has three tokens of slope 1, rank 1 has one of slope 5. In one process
-    their mean leaves (1 + 1 + 1 + 5) / 4. What do the three ways leave here?"""
+    their mean leaves (1 + 1 + 1 + 5) / 4. What do the three ways leave on rank 0? (It
+    is the same on rank 1.)"""
     rank_0, rank_1 = on_two_ranks(three_ways_to_divide, device)
 
     assert rank_1 == rank_0

@@ -1,0 +1,346 @@
+"""The pytest plugin on a tiny course in plain Python: verdicts, the path, marks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tiny import TinyCourse
+
+each_reporter = pytest.mark.parametrize("sugar", [False, True], ids=["plain", "sugar"])
+
+HOLD = "assert [len(first), len(second), len(third)] == "
+
+#: koan, its fill (None: left blank), the verdict, its sentence
+VERDICTS = [
+    ("test_a_sum", None, "blank", "put what you expect in place of __"),
+    ("test_a_sum", "7900", "wrong", "That leaves the last part out."),
+    ("test_a_sum", "-1", "wrong", "That does not hold."),
+    ("test_a_sum", "sum(parts)", "refused", "`sum(parts)` calls something."),
+    ("test_a_sum", "parts", "refused", "`parts` is not a value you can write down."),
+    ("test_a_sum", "9 ** 9 ** 9", "refused", "This number is too big"),
+    (
+        "test_who_grew",
+        "[2, 3, size + 2]",
+        "wrong",
+        "first and second are the same list",
+    ),
+    ("test_who_grew", "[size + 1, 0, 0]", "wrong", "Entry 1 holds; 2 and 3 do not."),
+    (
+        "test_same_or_equal",
+        "[True, True, True]",
+        "wrong",
+        "2 of the 3 entries hold, each in its place.",
+    ),
+    ("test_counting_letters", "{'k': 2, 'a': 9, 'y': 1}", "wrong", '"a" does not'),
+    ("test_a_tenth_three_times", "3", "wrong", "That is how many there are."),
+    ("test_a_copy", None, "blank", "put your code in place of __"),
+    ("test_a_copy", "original", "failed", "the same list by a second name"),
+    ("test_a_copy", "None", "error", "raises AttributeError"),
+    ("test_only_the_even", "number % 2", "failed", "That keeps the odd ones."),
+    ("test_running_totals", "total += number", "failed", "Nothing is noted."),
+    ("test_running_totals", "totals.append(undefined)", "error", "raises NameError"),
+]
+each_verdict = pytest.mark.parametrize(
+    ("koan", "fill", "verdict", "sentence"),
+    VERDICTS,
+    ids=[f"{koan.removeprefix('test_')}-{fill}" for koan, fill, *_ in VERDICTS],
+)
+
+
+def at(tiny: TinyCourse, koan: str, fill: str | None) -> None:
+    """Bring the course to a koan, with this in its blank."""
+    tiny.solve_before(koan)
+    if fill is not None:
+        tiny.fill(koan, fill)
+
+
+# -------------------------------------------------------------------- verdicts
+
+
+@each_reporter
+@each_verdict
+def test_a_verdict_is_on_screen_and_in_junit(
+    tiny, koan, fill, verdict, sentence, sugar
+):
+    at(tiny, koan, fill)
+    ran = tiny.run("--junitxml=junit.xml", sugar=sugar)
+    assert ran.ret == 1 and ran.next == koan
+    ran.is_sound()
+    ran.says(f"{verdict} ", sentence, *([f"you wrote: {fill}"] if fill else []))
+    before = tiny.path[: tiny.path.index(koan)]
+    verdicts = {name.partition("[")[0]: v for name, v in tiny.verdicts().items()}
+    assert verdicts == {**dict.fromkeys(before, "passed"), koan: verdict}
+
+
+@each_reporter
+def test_verdicts_under_xdist(tiny, sugar):
+    """On the whole board, so that it does not depend on who stops first."""
+    fills = {k: f for k, f, *_ in VERDICTS if f}
+    for koan, fill in fills.items():
+        tiny.fill(koan, fill)
+    alone = tiny.run("--maxfail=0", "--junitxml=junit.xml", sugar=sugar)
+    verdicts = tiny.verdicts()
+    both = tiny.run("-n2", "--maxfail=0", "--junitxml=junit.xml", sugar=sugar)
+    assert both.screen == alone.screen
+    assert tiny.verdicts() == verdicts
+    assert set(verdicts.values()) == {"wrong", "refused", "failed", "error"}
+
+
+@each_reporter
+def test_a_skip_keeps_its_reason_and_is_not_done(tiny, sugar):
+    tiny.solve("test_lists_of_the_future", "test_a_default_that_stays")
+    ran = tiny.run("koans/further_on", "--maxfail=0", sugar=sugar)
+    ran.says("1 of 3 koans solved")
+    ran.says("not run here: test_lists_of_the_future: needs Python 99 or newer")
+    tiny.solve("test_not_with_three")
+    ran = tiny.run("koans/further_on", sugar=sugar)
+    ran.says("2 of 3 koans solved", "You have reached the end of the path.")
+    assert ran.ret == 0
+
+
+def test_a_skip_that_was_given_leaves_the_koan_on_the_other_size(tiny):
+    tiny.solve("test_not_with_three")
+    verdicts = tiny.junit("koans/further_on")
+    assert verdicts["test_not_with_three[pair]"] == "passed"
+    assert "test_not_with_three[triple]" not in verdicts
+
+
+# ---------------------------------------------------------------- the path
+
+
+def test_next_goes_forward_koan_by_koan_to_the_ending(tiny):
+    for koan in tiny.path:
+        ran = tiny.run()
+        assert ran.ret == 1 and ran.next == koan
+        tiny.solve(koan)
+    ran = tiny.run()
+    assert ran.ret == 0 and ran.next == ""
+    ran.says(
+        "8 of 8 koans solved", "the end of the path", "all there is to this course"
+    )
+
+
+def test_the_koan_behind_is_named_before_the_next(tiny):
+    tiny.solve("test_a_sum")
+    screen = tiny.run().screen
+    solved, because = screen.index(" solved  test_a_sum"), screen.index("7000 + 900")
+    assert solved < because < screen.index(" next ")
+
+
+def test_a_lesson_done_is_told_once_it_is_done(tiny):
+    tiny.solve_before("test_counting_letters")
+    ran = tiny.run()
+    ran.says("lesson 01, two names", "In your own words: When do two names share")
+    tiny.solve("test_counting_letters")
+    assert "In your own words" not in tiny.run().screen
+
+
+@pytest.mark.parametrize("args", [(), ("-n2",)], ids=["alone", "xdist"])
+def test_the_first_that_does_not_pass_is_next(tiny, args):
+    """However far a learner has got elsewhere."""
+    tiny.solve(*tiny.path[3:])
+    ran = tiny.run(*args)
+    assert ran.next == "test_a_sum"
+
+
+@pytest.mark.parametrize("_again", range(3))
+def test_the_untouched_path_begins_at_its_beginning_under_xdist(tiny, _again):
+    assert tiny.run("-n2").next == tiny.path[0]
+
+
+def test_two_sizes_come_one_after_the_other(tiny):
+    tiny.solve(*tiny.path)
+    order = list(tiny.junit())
+    assert order[1:3] == ["test_who_grew[pair]", "test_who_grew[triple]"]
+    assert [name.partition("[")[0] for name in order] == [
+        koan for koan in tiny.path for _ in range(1 + (f"{koan}[pair]" in order))
+    ]
+
+
+def test_a_koan_wrong_on_one_size_only_is_wrong(tiny):
+    at(tiny, "test_who_grew", "[3, 3, 4]")
+    ran = tiny.run()
+    assert ran.next == "test_who_grew"
+    ran.says("1 of 8 koans solved", "wrong")
+
+
+# ------------------------------------------------------------------ parts of it
+
+
+PARTIAL = {
+    "-k": ("-k", "changing"),
+    "node id": ("koans/test_02_changing_lists.py::test_counting_letters",),
+    "file": ("koans/test_02_changing_lists.py",),
+}
+
+
+@each_reporter
+@pytest.mark.parametrize("args", PARTIAL.values(), ids=PARTIAL)
+def test_a_partial_run_counts_all_and_says_so(tiny, args, sugar):
+    tiny.solve(*tiny.path[:4])
+    ran = tiny.run(*args, sugar=sugar)
+    ran.says("1 of 8 koans solved", "3 more filled in")
+    assert ran.next == "test_a_tenth_three_times"
+
+
+def test_last_failed(tiny):
+    tiny.solve_before("test_a_copy")
+    tiny.run()
+    ran = tiny.run("--lf")
+    assert ran.next == "test_a_copy"
+    ran.says("0 of 8 koans solved", "5 more filled in")
+
+
+def test_further_on_is_run_when_it_is_named(tiny):
+    tiny.solve(*tiny.path)
+    for args in [(), ("koans",)]:
+        ran = tiny.run(*args)
+        assert ran.ret == 0 and "odd_lists" not in ran.text
+    ran = tiny.run("koans/further_on")
+    assert ran.next == "test_not_with_three"
+    assert ran.screen.startswith(" further on\n")
+    assert "two names" not in ran.screen
+
+
+def test_no_screen_for_solutions(tiny):
+    ran = tiny.run("solutions", "solutions/further_on")
+    assert ran.ret == 0 and "the path" not in ran.text
+    both = tiny.run("koans", "solutions", "--maxfail=0")
+    both.says("0 of 8 koans solved")
+
+
+# ------------------------------------------------------------- a blank never passes
+
+BLANKS = {
+    "unused": ("waste = __", "waste = __"),
+    "is not": ("assert parts is not __", "assert parts is not __"),
+    "or": ("assert True or __", "assert True or __"),
+    "in raises": (
+        "with pytest.raises(Exception):\n        raise ValueError(__)",
+        "with pytest.raises(Exception):\n    raise ValueError(__)",
+    ),
+    "argument": ("parts.sort(reverse=__)", "parts.sort(reverse=__)"),
+    "after return": ("return\n    __", "return\n__"),
+    "in a function": ("def never():\n        __", "def never():\n    __"),
+}
+
+
+@each_reporter
+@pytest.mark.parametrize("given", [True, False], ids=["with solutions", "withheld"])
+@pytest.mark.parametrize(("body", "asks"), BLANKS.values(), ids=BLANKS)
+def test_a_blank_never_passes(tiny, body, asks, given, sugar):
+    files, lesson = tiny.lesson("test_a_sum")
+    tiny.edit("test_a_sum", "assert sum(parts) == __", body)
+    tiny.edit("test_a_sum", "from sensei", "import pytest\nfrom sensei")
+    notes = files.notes.read_text("utf-8")
+    old = 'asks = "assert sum(parts) == __"'
+    assert notes.count(old) == 1
+    files.notes.write_text(notes.replace(old, f'asks = """{asks}"""'), "utf-8")
+    if given:
+        new = files.path.read_text("utf-8").replace(body, body.replace("__", "1"))
+        files.solution.write_text(new, "utf-8")
+    else:
+        tiny.withhold_solutions()
+    ran = tiny.run(sugar=sugar)
+    assert ran.ret == 1 and ran.next == "test_a_sum"
+    ran.says("blank ", "in place of __")
+
+
+# ------------------------------------------------------------ marks excuse nothing
+
+MARKS = {
+    "skip": "@pytest.mark.skip",
+    "skip because": '@pytest.mark.skip(reason="hard")',
+    "skipif": '@pytest.mark.skipif(True, reason="hard")',
+    "xfail": "@pytest.mark.xfail",
+    "xfail unrun": "@pytest.mark.xfail(run=False)",
+    "xfail strict": "@pytest.mark.xfail(strict=True)",
+}
+IN_A_KOAN = "def test_a_sum():"
+
+
+@each_reporter
+@pytest.mark.parametrize("fill", [None, "7900", "7919"])
+@pytest.mark.parametrize("mark", MARKS.values(), ids=MARKS)
+def test_a_mark_of_the_learner_excuses_nothing(tiny, mark, fill, sugar):
+    at(tiny, "test_a_sum", fill)
+    tiny.edit("test_a_sum", IN_A_KOAN, f"{mark}\n{IN_A_KOAN}")
+    tiny.edit("test_a_sum", "from sensei", "import pytest\nfrom sensei")
+    ran = tiny.run(sugar=sugar)
+    assert ran.ret == 1 and ran.next == "test_a_sum"
+    ran.says("0 of 8 koans solved", "not as it was given")
+
+
+@each_reporter
+@pytest.mark.parametrize("mark", MARKS.values(), ids=MARKS)
+def test_nor_does_one_on_the_whole_file(tiny, mark, sugar):
+    line = f"pytestmark = {mark.removeprefix('@')}"
+    tiny.edit("test_a_sum", "from sensei", f"import pytest\n{line}\nfrom sensei")
+    ran = tiny.run(sugar=sugar)
+    assert ran.ret == 1 and ran.next == "test_a_sum"
+    ran.says("0 of 8 koans solved", "not as it was given")
+
+
+@pytest.mark.parametrize("mark", [m for m in MARKS.values() if "skipif" not in m])
+@pytest.mark.parametrize("fill", [None, "7900"])
+def test_nor_where_solutions_are_withheld(tiny, mark, fill):
+    at(tiny, "test_a_sum", fill)
+    tiny.edit("test_a_sum", IN_A_KOAN, f"{mark}\n{IN_A_KOAN}")
+    tiny.edit("test_a_sum", "from sensei", "import pytest\nfrom sensei")
+    tiny.withhold_solutions()
+    ran = tiny.run()
+    assert ran.ret == 1 and ran.next == "test_a_sum"
+    ran.says("0 of 8 koans solved", "not as it was given")
+
+
+# ------------------------------------------------------------------- the engine
+
+
+def test_the_engine_knows_nothing_of_gradients():
+    code = "import sys, sensei.plugin; print('torch' in sys.modules)"
+    said = subprocess.check_output([sys.executable, "-c", code], text=True)
+    assert said.strip() == "False"
+
+
+@each_reporter
+def test_a_file_is_never_written_to(tiny, sugar):
+    at(tiny, "test_a_copy", "original")
+    before = tiny.hashes()
+    assert len(before) == 13
+    for args in [(), ("--hint",), ("--reveal",), ("--maxfail=0", "-n2")]:
+        tiny.run(*args, sugar=sugar)
+    assert tiny.hashes() == before
+
+
+def test_a_test_that_is_no_koan_is_left_alone(tiny):
+    """In a file of its own, it runs as pytest runs it."""
+    (tiny.root / "test_other.py").write_text("def test_two():\n    assert 1 == 2\n")
+    ran = tiny.run("test_other.py")
+    assert ran.ret == 1 and "assert 1 == 2" in ran.text
+    assert "the path" not in ran.text
+
+
+BAD_SETTINGS = {
+    "seconds = 0": "seconds: a number above 0",
+    "second = 1": "does not know second",
+    "seconds = ": "pyproject.toml: Invalid value",
+}
+
+
+@pytest.mark.parametrize(("line", "says"), BAD_SETTINGS.items(), ids=BAD_SETTINGS)
+def test_settings_that_cannot_be_used(tiny, line, says):
+    settings = tiny.root / "pyproject.toml"
+    settings.write_text(f"{settings.read_text('utf-8')}\n{line}\n", "utf-8")
+    ran = tiny.run()
+    assert ran.ret == pytest.ExitCode.USAGE_ERROR
+    assert says in ran.text and "Traceback" not in ran.text
+
+
+def test_a_time_limit_that_is_none(tiny):
+    for value in ("0", "-1", "nan"):
+        ran = tiny.run(f"--koan-seconds={value}")
+        assert ran.ret == pytest.ExitCode.USAGE_ERROR
+        assert "--koan-seconds: a number above 0" in ran.text

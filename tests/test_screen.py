@@ -1,0 +1,197 @@
+"""What learners read: whole transcripts, and the screen on every kind of terminal.
+
+``GOLDEN=1 pytest tests/test_screen.py`` writes the transcripts in golden/ anew.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+
+import pytest
+
+from tiny import HERE, TinyCourse
+
+GOLDEN = HERE / "golden"
+
+
+def untouched(tiny: TinyCourse) -> None:
+    pass
+
+
+def filled(koan: str, fill: str) -> Callable[[TinyCourse], None]:
+    def prepare(tiny: TinyCourse) -> None:
+        tiny.solve_before(koan)
+        tiny.fill(koan, fill)
+
+    return prepare
+
+
+def solved_before(koan: str) -> Callable[[TinyCourse], None]:
+    return lambda tiny: tiny.solve_before(koan)
+
+
+def solved(tiny: TinyCourse) -> None:
+    tiny.solve(*tiny.path)
+
+
+def empty(tiny: TinyCourse) -> None:
+    (tiny.main / "test_01_two_names.py").write_text("")
+
+
+WRONG = filled("test_who_grew", "[2, 2, 4]")
+HANGS = filled("test_running_totals", "while True:\n    pass")
+RUNS = {
+    "clean_checkout": (untouched, ()),
+    "wrong": (filled("test_who_grew", "[0, 0, 0]"), ()),
+    "named_mistake": (filled("test_a_sum", "7900"), ()),
+    "refused": (filled("test_a_sum", "sum(parts)"), ()),
+    "failed_code": (filled("test_a_copy", "original"), ()),
+    "code_that_raises": (filled("test_a_copy", "orignal"), ()),
+    "hangs": (HANGS, ("--koan-seconds=0.2",)),
+    "hint": (untouched, ("--hint",)),
+    "three_hints": (untouched, ("--hint", "--hint", "--hint")),
+    "reveal_blank": (untouched, ("--reveal",)),
+    "reveal_wrong": (WRONG, ("--reveal",)),
+    "lesson_done": (solved_before("test_counting_letters"), ()),
+    "ending": (solved, ()),
+    "partial_blank": (solved_before("test_a_copy"), ("-k", "changing")),
+    "partial_solved": (solved, ("-k", "test_01")),
+    "further_on": (solved, ("koans/further_on",)),
+    "not_as_given": (empty, ()),
+    "whole_board": (WRONG, ("--maxfail=0",)),
+}
+
+
+@pytest.mark.parametrize(("prepare", "args"), RUNS.values(), ids=RUNS)
+def test_the_transcript_is_as_it_was(tiny, prepare, args, request):
+    prepare(tiny)
+    ran = tiny.run(*args)
+    ran.is_sound()
+    path = GOLDEN / f"{request.node.callspec.id}.txt"
+    said = normal(ran.text)
+    if os.environ.get("GOLDEN"):
+        path.write_text(said, "utf-8", newline="\n")
+    assert said == path.read_text("utf-8")
+
+
+def test_every_transcript_is_held_to():
+    assert {path.stem for path in GOLDEN.iterdir()} == set(RUNS)
+
+
+def normal(text: str) -> str:
+    """A transcript without times, versions and paths of this machine."""
+    machine = ("platform ", "rootdir: ", "plugins: ", "cachedir: ")
+    lines = [line for line in text.splitlines() if not line.startswith(machine)]
+    text = "\n".join(line.rstrip() for line in lines) + "\n"
+    text = re.sub(
+        r"^=+ (.*) in \d+\.\d+s =+$", r"=== \1 in 0.00s ===", text, flags=re.M
+    )
+    return re.sub(r"\d{5,}x|0x[0-9a-f]{6,}", "0x0", text)
+
+
+# ---------------------------------------------------------------- every terminal
+
+SCREENS = {name: RUNS[name] for name in ("clean_checkout", "reveal_wrong", "ending")}
+each_screen = pytest.mark.parametrize(
+    ("prepare", "args"), SCREENS.values(), ids=SCREENS
+)
+
+
+@each_screen
+def test_with_sugar_and_without_it_reads_the_same(tiny, prepare, args):
+    prepare(tiny)
+    assert tiny.run(*args).screen == tiny.run(*args, sugar=True).screen
+
+
+@each_screen
+@pytest.mark.parametrize("sugar", [False, True], ids=["plain", "sugar"])
+def test_the_screen_comes_last(tiny, prepare, args, sugar):
+    prepare(tiny)
+    text = tiny.run(*args, sugar=sugar).text
+    summary = text.rindex("Results (" if sugar else " in 0.")
+    assert summary < max(text.rfind("\n the path\n"), 0)
+
+
+@each_screen
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_the_width_of_the_terminal_is_kept(tiny, prepare, args, columns):
+    prepare(tiny)
+    tiny.patch.setenv("COLUMNS", str(columns))
+    ran = tiny.run(*args)
+    lines = [line for line in ran.screen.splitlines() if "https:" not in line]
+    longest = max(map(len, lines))  # a link is left whole, to be clicked
+    assert longest < columns, max(lines, key=len)
+    if columns == 200:  # prose is not stretched
+        assert longest <= 120, ran.screen
+
+
+@pytest.mark.parametrize("sugar", [False, True], ids=["plain", "sugar"])
+def test_without_colours_there_is_not_an_escape(tiny, sugar):
+    tiny.patch.setenv("NO_COLOR", "1")
+    tiny.patch.delenv("PY_COLORS")
+    ran = tiny.run_apart(sugar=sugar)
+    screen = ran.raw[ran.raw.index(" the path") :]
+    assert "\x1b" not in screen
+    assert ran.next == "test_a_sum"
+
+
+def test_colours_on_demand(tiny):
+    tiny.patch.delenv("PY_COLORS")
+    raw = tiny.run("--color=yes").raw
+    assert "\x1b[33m blank " in raw.replace("\x1b[1m", "")
+    assert "\x1b" not in tiny.run("--color=no").raw
+
+
+@each_screen
+@pytest.mark.parametrize("sugar", [False, True], ids=["plain", "sugar"])
+def test_where_there_is_only_ascii(tiny, prepare, args, sugar):
+    prepare(tiny)
+    tiny.patch.setenv("PYTHONIOENCODING", "ascii" if not sugar else "ascii:replace")
+    tiny.patch.setenv("PYTHONUTF8", "0")
+    ran = tiny.run_apart(*args, sugar=sugar)
+    ran.is_sound()
+    assert ran.screen.isascii()
+    ran.says("01 two names", "of 8 koans")
+
+
+@pytest.mark.parametrize("flag", ["-q", "-qq", "-v", "-vv", "-vvv"])
+@pytest.mark.parametrize("sugar", [False, True], ids=["plain", "sugar"])
+def test_every_verbosity(tiny, flag, sugar):
+    tiny.fill("test_a_sum", "7900")
+    ran = tiny.run(flag, sugar=sugar)
+    ran.is_sound()
+    assert ran.ret == 1
+    ran.says("wrong ", "That leaves the last part out.")
+
+
+@pytest.mark.parametrize("args", [(), ("-v",), ("-vv",), ("-vvv",)], ids=str)
+def test_on_a_terminal_with_sugar(tiny, args):
+    tiny.fill("test_a_sum", "7900")
+    ran = tiny.run_on_a_terminal(*args)
+    ran.is_sound()
+    assert ran.ret == 1 and ran.next == "test_a_sum"
+    ran.says("wrong ", "That leaves the last part out.")
+    assert "\x1b[" in ran.raw[ran.raw.index(" the path") :]
+    has_sugar = "pytest-sugar" in ran.text.splitlines()[0]
+    assert has_sugar == (args in [(), ("-v",)])
+
+
+def test_on_a_narrow_terminal_with_sugar(tiny):
+    ran = tiny.run_on_a_terminal(columns=60)
+    ran.is_sound()
+    assert all(len(line) < 60 or "https:" in line for line in ran.screen.splitlines())
+    assert ran.next == "test_a_sum"
+
+
+@pytest.mark.parametrize("name", ["clean_checkout", "lesson_done", "ending"])
+def test_it_fits_one_screen(tiny, name):
+    prepare, args = RUNS[name]
+    prepare(tiny)
+    assert len(tiny.run(*args).screen.splitlines()) <= 28
+
+
+def test_off_a_terminal(tiny):
+    ran = tiny.run_apart()
+    assert "\x1b" not in ran.raw and ran.next == "test_a_sum"

@@ -1,0 +1,209 @@
+"""A copy of the tiny course that a test fills in, breaks and runs."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import os
+import re
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from sensei import blanks
+from sensei.blanks import Fill
+from sensei.course import Course, LessonFiles
+from sensei.lesson import Lesson, replaced
+
+HERE = Path(__file__).parent
+NO_SLOW = ("-p", "no:hypothesispytest")  # it imports all of hypothesis in every run
+PLAIN, SUGAR = (*NO_SLOW, "-p", "no:sugar"), (*NO_SLOW, "--force-sugar")
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+MACHINE = ["NO_COLOR", "FORCE_COLOR", "CI", "BUILD_NUMBER", "PYTEST_XDIST_WORKER"]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """One run: its exit status and all it printed, escapes taken out."""
+
+    ret: int
+    raw: str
+    args: tuple[str, ...] = ()
+
+    @property
+    def is_red(self) -> bool:
+        """Stopped at a failure; under xdist -x counts as an interruption."""
+        stopped = "-n2" in self.args and "--maxfail=0" not in self.args
+        return self.ret == (2 if stopped else 1)
+
+    @property
+    def text(self) -> str:
+        return ESCAPES.sub("", self.raw)
+
+    @property
+    def screen(self) -> str:
+        """The learner's screen: what comes last."""
+        start = re.search(r"^ (the path|further on)$", self.text, re.MULTILINE)
+        assert start, f"there is no screen in\n{self.text}"
+        return self.text[start.start() :]
+
+    def says(self, *texts: str) -> None:
+        """Hold each text to be on the screen, however it is wrapped."""
+        said = squeezed(self.screen)
+        for text in texts:
+            assert squeezed(text) in said, f"{text!r} is not in\n{self.screen}"
+
+    @property
+    def next(self) -> str:
+        """The koan that the screen names as the next; "" at the end."""
+        found = re.search(r"^ next +(\w+)$", self.screen, re.MULTILINE)
+        return found[1] if found else ""
+
+    def is_sound(self) -> None:
+        """No error of the engine's own, or of pytest's."""
+        for sign in ("INTERNALERROR", "sensei/", "Traceback (most recent", "PluginVal"):
+            assert sign not in self.text, self.text
+
+
+def squeezed(text: str) -> str:
+    return " ".join(text.split())
+
+
+class TinyCourse:
+    """The course in ``root``; runs of it, in this process and in others."""
+
+    def __init__(self, pytester: pytest.Pytester, patch: pytest.MonkeyPatch) -> None:
+        self.pytester = pytester
+        self.patch = patch
+        self.root = pytester.path
+        self.main = self.root / "koans"
+
+    @classmethod
+    def unpack(cls, pytester: pytest.Pytester, patch: pytest.MonkeyPatch) -> TinyCourse:
+        without = shutil.ignore_patterns("__pycache__", ".*")
+        shutil.copytree(
+            HERE / "tiny_course", pytester.path, ignore=without, dirs_exist_ok=True
+        )
+        for name in MACHINE:
+            patch.delenv(name, raising=False)
+        patch.setenv("COLUMNS", "80")
+        patch.setenv("PYTHONPATH", str(HERE.parent))
+        return cls(pytester, patch)
+
+    # ------------------------------------------------------------------- runs
+
+    def run(self, *args: str, sugar: bool = False) -> Ran:
+        """Run pytest on it in this process."""
+        with self.patch.context() as patch:
+            if "pytest_sugar" in sys.modules:  # it keeps its state in a global
+                patch.setattr("pytest_sugar.IS_SUGAR_ENABLED", False)
+            result = self.pytester.runpytest_inprocess(
+                *(SUGAR if sugar else PLAIN), *args
+            )
+        return Ran(int(result.ret), str(result.stdout) + str(result.stderr), args)
+
+    def run_apart(self, *args: str, sugar: bool = False, timeout: float = 30) -> Ran:
+        """Run pytest on it in a process of its own, off a terminal."""
+        result = self.pytester.runpytest_subprocess(
+            *(SUGAR if sugar else PLAIN), *args, timeout=timeout
+        )
+        return Ran(int(result.ret), str(result.stdout) + str(result.stderr), args)
+
+    def run_on_a_terminal(self, *args: str, columns: int = 80) -> Ran:
+        """Run pytest on it at a pseudo-terminal, as it comes: with pytest-sugar."""
+        pexpect = pytest.importorskip("pexpect")
+        pytest.importorskip("pytest_sugar")
+        command = ["-m", "pytest", *NO_SLOW, *args]
+        env = {k: v for k, v in os.environ.items() if k not in ("PY_COLORS", "COLUMNS")}
+        child = pexpect.spawn(
+            sys.executable,
+            command,
+            cwd=str(self.root),
+            env={**env, "TERM": "xterm"},
+            dimensions=(40, columns),
+            timeout=30,
+        )
+        raw = child.read().decode("utf-8").replace("\r\n", "\n")
+        child.close()
+        return Ran(child.exitstatus, raw)
+
+    def junit(self, *args: str, sugar: bool = False) -> dict[str, str]:
+        """Run it, and give the verdicts that are in JUnit's xml."""
+        self.run(*args, "--junitxml=junit.xml", sugar=sugar)
+        return self.verdicts()
+
+    def verdicts(self) -> dict[str, str]:
+        """The verdict on each item that ran, as it is in junit.xml."""
+        return {
+            case.attrib["name"]: prop.attrib["value"]
+            for case in ElementTree.parse(self.root / "junit.xml").iter("testcase")
+            for prop in case.iter("property")
+            if prop.attrib["name"] == "verdict"
+        }
+
+    # ------------------------------------------------------------------ edits
+
+    @property
+    def course(self) -> Course:
+        course = Course.load(self.root)
+        assert course is not None
+        return course
+
+    def lesson(self, koan: str) -> tuple[LessonFiles, Lesson]:
+        """The lesson that a koan is in."""
+        for files in self.course.lessons:
+            if not files.path.exists():
+                continue
+            lesson = files.read()
+            if koan in lesson.notes.koans:
+                return files, lesson
+        raise LookupError(koan)
+
+    @property
+    def path(self) -> list[str]:
+        """The koans of the main path, in order."""
+        main = [files for files in self.course.lessons if not files.part]
+        return [koan for files in main for koan in files.read().notes.koans]
+
+    def fill(self, koan: str, text: str) -> None:
+        """Put a text in a koan's blank, as a learner would."""
+        files, lesson = self.lesson(koan)
+        function = lesson.function(koan)
+        [blank] = blanks.find_blanks(function)
+        lines = (n for n in ast.walk(function) if isinstance(n, ast.Expr))
+        place = next((line for line in lines if line.value is blank), blank)
+        new = replaced(lesson.source.decoded, [(Fill((place,)), text)])
+        files.path.write_text(new, "utf-8")
+
+    def solve(self, *koans: str) -> None:
+        """Fill koans as the solutions have it."""
+        for koan in koans:
+            _, lesson = self.lesson(koan)
+            assert lesson.given is not None
+            self.fill(koan, lesson.given.fill(koan).text)
+
+    def solve_before(self, koan: str) -> None:
+        self.solve(*self.path[: self.path.index(koan)])
+
+    def edit(self, koan: str, old: str, new: str) -> None:
+        """Change the file of a koan: one place in it."""
+        files, lesson = self.lesson(koan)
+        assert lesson.source.decoded.count(old) == 1, old
+        files.path.write_text(lesson.source.decoded.replace(old, new), "utf-8")
+
+    def withhold_solutions(self) -> None:
+        shutil.rmtree(self.root / "solutions")
+
+    def hashes(self) -> dict[str, str]:
+        """Of every file that is the learner's or the course's own."""
+        return {
+            path.relative_to(self.root).as_posix(): hashlib.sha256(
+                path.read_bytes()
+            ).hexdigest()
+            for path in self.root.rglob("*")
+            if path.suffix in (".py", ".toml", ".txt") and path.is_file()
+        }
