@@ -1,0 +1,296 @@
+"""How fast a class is graded, beside one cold ``pytest`` for each submission.
+
+    python benchmarks/grading.py [--learners 1000] [--distinct 100] [--memory]
+
+Makes classes with a seed: learners are right on 80 % of the blanks and otherwise
+give one of six wrong answers or leave it blank; in the second class no answer is
+like another. Prints submissions per second, and the ratio to the cold rate
+measured in the same run. ``--memory`` prints the growth per submission between
+1,000 and 10,000 of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+
+from sensei.course import Course
+from sensei.grading import marks, sheets, template
+from sensei.grading.grader import Grader, Options
+from sensei.grading.ledger import Ledger
+from sensei.grading.submissions import in_memory
+from sensei.grading.template import Template, TemplateKoan, TemplateLesson
+
+ROOT = Path(__file__).parent.parent
+SEED = 20
+RIGHT = 0.8
+GRADE = "import sys; from sensei.cli import main; sys.exit(main(sys.argv[1:]))"
+
+
+# ---------------------------------------------------------------- making a class
+
+
+class Variants:
+    """What learners write into one koan, each as the text of the whole koan."""
+
+    def __init__(self, koan: TemplateKoan) -> None:
+        self.koan = koan
+        self.right = koan.lesson.given.fill(koan.name).text
+        self.wrong = [self.text(fill) for fill in self._wrong_fills()] + [
+            koan.text.strip("\n")
+        ]
+
+    def text(self, fill: str) -> str:
+        return self.koan.filled(textwrap.dedent(fill).strip("\n")).strip("\n")
+
+    @cached_property
+    def solved(self) -> str:
+        return self.text(self.right)
+
+    def _wrong_fills(self) -> list[str]:
+        named = [m.fill.replace("...", "77.125") for m in self.koan.note.mistakes]
+        more = (
+            [f"{n}.0625" for n in range(3, 9)] if self.koan.note.is_prediction else []
+        )
+        return (named + more)[:6]
+
+    def one(self, rng: random.Random) -> str:
+        return self.solved if rng.random() < RIGHT else rng.choice(self.wrong)
+
+    def unlike_any(self, number: int) -> str:
+        """An answer that nobody else gives, right where that can be."""
+        if self.koan.note.is_prediction:
+            return self.text(_another_way(self.right, number))
+        if self.koan.lesson.given.fill(self.koan.name).is_expression:
+            return self.text(f"({self.right}, {number})[0]")
+        return self.text(f"{self.right}\n{number}")
+
+
+def _another_way(right: str, number: int) -> str:
+    if right.startswith("["):
+        return f"{right} + [{number}] * 0"
+    if right in ("None", "False"):
+        return f"{right} and {number}"
+    return f"{number}.125" if right.startswith("{") else f"{right} + 0 * {number}"
+
+
+class Maker:
+    """Makes lesson files out of koans."""
+
+    def __init__(self, against: Template) -> None:
+        self.lessons = [
+            (lesson, _between(lesson), [Variants(k) for k in against.koans_of(lesson)])
+            for lesson in against.lessons
+        ]
+
+    def submission(self, number: int, distinct: bool = False) -> dict[str, bytes]:
+        """The lesson files of one learner, by name; the same for the same number."""
+        rng = random.Random(SEED * 1_000_003 + number)
+        files = {}
+        for lesson, between, variants in self.lessons:
+            koans = [v.unlike_any(number) if distinct else v.one(rng) for v in variants]
+            parts = [
+                part
+                for pair in zip(between, [*koans, ""], strict=True)
+                for part in pair
+            ]
+            files[lesson.files.name] = "".join(parts).encode()
+        return files
+
+
+def _between(lesson: TemplateLesson) -> list[str]:
+    """What stands before, between and behind the koans of a lesson."""
+    names = "|".join(lesson.notes.koans)
+    text = lesson.source.decoded
+    pattern = rf"^(?:@[^\n]*\n)*def (?:{names})\(.*?(?=\n+(?:\S)|\n*\Z)"
+    return re.split(pattern, text, flags=re.MULTILINE | re.DOTALL)
+
+
+def write_class(maker: Maker, folder: Path, count: int, distinct: bool = False) -> None:
+    for number in range(count):
+        inside = folder / f"learner-{number:05}"
+        inside.mkdir(parents=True)
+        for name, data in maker.submission(number, distinct).items():
+            (inside / f"{name}.py").write_bytes(data)
+
+
+# --------------------------------------------------------------------- measuring
+
+
+def cold(maker: Maker, course: Course, folder: Path, rounds: int) -> float:
+    """Seconds of one cold pytest for one submission; the median of some."""
+    times = []
+    for number in range(rounds):
+        copy = folder / f"cold-{number}"
+        skip = shutil.ignore_patterns("__pycache__", ".*")
+        shutil.copytree(course.koans, copy / "koans", ignore=skip)
+        shutil.copytree(course.solutions, copy / "solutions", ignore=skip)
+        for name in ("conftest.py", "pyproject.toml"):
+            shutil.copy(course.root / name, copy / name)
+        for name, data in maker.submission(number).items():
+            next(copy.glob(f"koans/**/{name}.py")).write_bytes(data)
+        files = [
+            str(p.relative_to(copy)) for p in sorted(copy.glob("koans/**/test_*.py"))
+        ]
+        named = [f for f in files if Path(f).stem in maker.submission(0)]
+        started = time.perf_counter()
+        subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-q",
+                "--maxfail=0",
+                "--device",
+                "cpu",
+                *named,
+            ],
+            cwd=copy,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+        )
+        times.append(time.perf_counter() - started)
+    return sorted(times)[len(times) // 2]
+
+
+def graded(submissions: Path, out: Path, jobs: int, lessons: str) -> float:
+    """Seconds of one ``sensei grade``, from the start of Python to its end."""
+    started = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", GRADE, "grade", str(submissions), "--out", str(out)]
+        + ["--jobs", str(jobs), "--lessons", lessons],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    seconds = time.perf_counter() - started
+    if done.returncode:
+        sys.exit(
+            f"sensei grade ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+        )
+    print("   ", done.stdout.splitlines()[0])
+    return seconds
+
+
+def memory(against: Template, maker: Maker, folder: Path, count: int) -> dict[str, int]:
+    """Bytes that a class of this size has taken, when all is written."""
+    with Ledger(folder / "ledger.jsonl") as ledger, ExitStack() as stack:
+        grader = Grader(against, Options(2, 10.0, folder), ledger)
+        stack.callback(grader.close)
+        skipped = grader.check()
+        learners = [
+            grader.learner(f"l{n}", f"learner {n}", in_memory(maker.submission(n)))
+            for n in range(count)
+        ]
+        grader.judge(list(grader.book.open()))
+        whole = marks.Class(against, grader.book, learners, skipped)
+        sheets.write_feedback(whole, folder / "feedback")
+        sheets.write_results(whole, folder / "results.json", {})
+        sheets.write_grades(whole, folder / "grades.csv")
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return {
+        "bytes": pages * os.sysconf("SC_PAGESIZE"),
+        "answers": len(grader.book.entries),
+    }
+
+
+# ----------------------------------------------------------------------- the parts
+
+
+def main() -> None:
+    options = _options()
+    course = Course.load(ROOT)
+    assert course is not None
+    against = template.read(course, template.select(course, options.lessons))
+    maker = Maker(against)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        if options.count:
+            print(json.dumps(memory(against, maker, folder, options.count)))
+        elif options.memory:
+            _growth(options)
+        else:
+            _speed(options, course, maker, folder)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--learners", type=int, default=1000)
+    parser.add_argument("--distinct", type=int, default=100)
+    parser.add_argument("--lessons", default="01-09")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--cold", type=int, default=3, help="rounds of pytest")
+    parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--count", type=int, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _speed(
+    options: argparse.Namespace, course: Course, maker: Maker, folder: Path
+) -> None:
+    """The machine may be busy: pytest is timed before and after each class."""
+    classes = [("a class", options.learners, False)]
+    classes.append(("all different", options.distinct, True))
+    before = cold(maker, course, folder / "first", options.cold)
+    for what, count, distinct in classes:
+        if not count:
+            continue
+        submissions, out = folder / f"class-{distinct}", folder / f"out-{distinct}"
+        write_class(maker, submissions, count, distinct)
+        used = _cpu()
+        seconds = graded(submissions, out, options.jobs, options.lessons)
+        used = _cpu() - used
+        after = cold(maker, course, folder / f"after-{distinct}", options.cold)
+        one, rate = (before + after) / 2, count / seconds
+        print(f"cold pytest: {before:.2f} s before, {after:.2f} s after")
+        print(
+            f"{what}: {count} in {seconds:.1f} s, {rate:.1f}/s, {rate * one:.0f} x cold"
+        )
+        print(f"    {used / count * 1000:.0f} ms of CPU each")
+        before = after
+
+
+def _cpu() -> float:
+    """CPU seconds of all the processes that were waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _growth(options: argparse.Namespace) -> None:
+    found = []
+    for count in (1_000, 10_000):
+        command = [
+            sys.executable,
+            __file__,
+            "--count",
+            str(count),
+            "--lessons",
+            options.lessons,
+        ]
+        said = subprocess.run(
+            command, capture_output=True, text=True, check=True
+        ).stdout
+        found.append(json.loads(said.splitlines()[-1]))
+        print(
+            f"{count}: {found[-1]['bytes'] / 1e6:.0f} MB, "
+            f"{found[-1]['answers']} answers"
+        )
+    growth = (found[1]["bytes"] - found[0]["bytes"]) / 9_000
+    print(f"growth: {growth:.0f} bytes a submission")
+
+
+if __name__ == "__main__":
+    main()

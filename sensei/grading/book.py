@@ -1,0 +1,80 @@
+"""The book: every distinct answer of a class, each with its verdict, once.
+
+A class of a thousand gives a few hundred distinct answers to each koan. A
+learner's record is only the numbers of answers in this book.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sensei.verdicts import Kind, Verdict
+
+
+@dataclass(slots=True)
+class Entry:
+    """One answer to one koan (by its index): what was written, what became of it.
+
+    ``verdict`` is None until it has been judged. ``mistake`` is the sentence of
+    the named mistake that it is. ``rule`` is the rule that a refused fill breaks.
+    ``output`` is what it printed, for the instructor.
+    """
+
+    koan: int
+    fill: str
+    verdict: Verdict | None = None
+    mistake: str = ""
+    rule: str = ""
+    output: str = ""
+
+    @property
+    def kind(self) -> Kind:
+        return self.verdict.kind if self.verdict else Kind.UNGRADED
+
+    @property
+    def sentence(self) -> str:
+        if self.verdict is None:
+            return "The grader did not come to judge this; run it again."
+        return self.verdict.sentence
+
+    @property
+    def order(self) -> tuple[int, str, str, str]:
+        """A place that does not depend on who came first."""
+        return self.koan, self.fill, self.kind, self.sentence
+
+
+class Book:
+    """Entries by number. The same answer always gets the same number."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self._numbers: dict[tuple[int, str, str], int] = {}
+
+    def number_of(self, koan: int, fill: str) -> int | None:
+        """The number of a fill that is in the book already."""
+        return self._numbers.get((koan, "fill", fill))
+
+    def fill(self, koan: int, fill: str) -> int:
+        """The number of a fill that is to be judged."""
+        return self._add((koan, "fill", fill), Entry(koan, fill))
+
+    def refused(self, koan: int, fill: str, verdict: Verdict, rule: str) -> int:
+        """The number of a fill that is not run at all."""
+        return self._add((koan, "fill", fill), Entry(koan, fill, verdict, rule=rule))
+
+    def settled(self, koan: int, verdict: Verdict) -> int:
+        """The number of what is no fill: a blank, a file that can't be read."""
+        key = (koan, str(verdict.kind), verdict.sentence)
+        return self._add(key, Entry(koan, "", verdict))
+
+    def _add(self, key: tuple[int, str, str], entry: Entry) -> int:
+        if key not in self._numbers:
+            self._numbers[key] = len(self.entries)
+            self.entries.append(entry)
+        return self._numbers[key]
+
+    def open(self) -> Iterator[Entry]:
+        """What still has no verdict, in an order of its own."""
+        waiting = [entry for entry in self.entries if entry.verdict is None]
+        return iter(sorted(waiting, key=lambda entry: (entry.koan, entry.fill)))

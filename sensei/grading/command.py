@@ -1,0 +1,346 @@
+"""``sensei grade``: from a folder of submissions to a grade sheet."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sensei.course import Course, CourseError
+from sensei.notes import NotesError
+from sensei.verdicts import Kind
+
+if TYPE_CHECKING:
+    from sensei.grading.grader import Grader
+    from sensei.grading.marks import Class
+    from sensei.grading.roster import Matched
+    from sensei.grading.submissions import Entry
+    from sensei.grading.template import Template
+
+DONE, INCOMPLETE, UNUSABLE = 0, 1, 2
+SECONDS = 10.0
+
+
+class Usage(Exception):
+    """Arguments, or a machine, that can't be used; the message says what to do."""
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``grade`` to the commands of ``sensei``."""
+    parser = commands.add_parser(
+        "grade", help="grade a folder of submissions, without running what is in it"
+    )
+    parser.add_argument(
+        "submissions",
+        type=Path,
+        help="a folder with a folder or zip per learner; or one",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("grades"),
+        help="where to write (default: grades)",
+    )
+    parser.add_argument(
+        "--lessons", help="such as 01-05,07, or all (default: the main path)"
+    )
+    parser.add_argument(
+        "--template",
+        metavar="DIR|GITREF",
+        help="untouched koans (default: this course's own)",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=SECONDS,
+        metavar="S",
+        help=f"seconds for one koan (default: {SECONDS:g})",
+    )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=_cores(),
+        metavar="N",
+        help="workers at a time (default: one per core)",
+    )
+    parser.add_argument(
+        "--roster",
+        type=Path,
+        metavar="CSV",
+        help="who is in the class: a column id, and any others",
+    )
+    parser.add_argument(
+        "--with-answers",
+        action="store_true",
+        help="show the right answers in report.html",
+    )
+    parser.add_argument(
+        "--format",
+        choices=("sheets", "gradescope"),
+        default="sheets",
+        help="gradescope: one submission in, its results.json out",
+    )
+    parser.set_defaults(run=_run)
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _run(course: Course, options: argparse.Namespace) -> int:
+    try:
+        _check_machine()
+        if options.format == "gradescope":
+            return _grade_for_gradescope(course, options)
+        _check_packages()
+        return _grade(course, options)
+    except (Usage, CourseError, NotesError) as error:
+        print(f"sensei: {_shown(error)}", file=sys.stderr)
+        return UNUSABLE
+
+
+def _check_machine() -> None:
+    if sys.platform != "linux":
+        raise Usage(
+            "grading needs Linux, for its limits and its forks. Elsewhere, run it in "
+            "the container that README describes."
+        )
+
+
+def _check_packages() -> None:
+    for package in ("tqdm", "jinja2"):
+        if find_spec(package) is None:
+            raise Usage(
+                f"grading needs {package}, which is not installed: python -m pip "
+                'install "gradient-koans[grade]" (in a checkout: ".[grade]")'
+            )
+
+
+def _grade_for_gradescope(course: Course, options: argparse.Namespace) -> int:
+    from sensei.grading import gradescope
+
+    try:
+        return gradescope.guarded(
+            options.out, lambda: gradescope.grade_one(course, options)
+        )
+    except OSError as error:
+        raise Usage(f"--out {options.out}: {error.strerror}") from None
+
+
+def _grade(course: Course, options: argparse.Namespace) -> int:
+    from sensei.grading import roster, submissions, template
+    from sensei.grading.workers import GraderError
+
+    if not 0 < options.timeout <= 3600 or not 1 <= options.jobs <= 256:
+        raise Usage("--timeout: above 0, at most 3600; --jobs: 1 to 256")
+    with tempfile.TemporaryDirectory(prefix="sensei-") as folder:
+        scratch = Path(folder)
+        (scratch / "template").mkdir()
+        (scratch / "work").mkdir()
+        try:
+            found = template.find(course, options.template, scratch / "template")
+            lessons = template.select(found, options.lessons)
+            against = template.read(found, lessons)
+            names = [files.name for files in lessons]
+            entries = submissions.entries(options.submissions, names)
+            known = None
+            if options.roster:
+                known = roster.match(entries, roster.read(options.roster))
+                entries = known.entries
+        except (template.TemplateError, submissions.Unusable) as error:
+            raise Usage(str(error)) from None
+        except roster.RosterError as error:
+            raise Usage(str(error)) from None
+        with _out(options.out, options.submissions):
+            try:
+                return _grade_into(options, against, entries, known, scratch / "work")
+            except GraderError as error:
+                print(f"sensei: stopped: {_shown(error)}", file=sys.stderr)
+            except OSError as error:
+                print(f"sensei: can't write: {_shown(error)}", file=sys.stderr)
+            return INCOMPLETE
+
+
+@contextmanager
+def _out(out: Path, submitted: Path) -> Iterator[None]:
+    """The output folder, for this run alone."""
+    import fcntl
+
+    if out.resolve().is_relative_to(submitted.resolve()):
+        raise Usage(f"--out {out} is inside the submissions; name a folder beside them")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock = (out / ".lock").open("w")
+    except OSError as error:
+        raise Usage(f"--out {out}: {error.strerror}") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Usage(f"--out {out}: another sensei grade is writing there") from None
+        for scrap in out.glob("**/.*.part"):
+            scrap.unlink(missing_ok=True)
+        yield
+
+
+def _grade_into(
+    options: argparse.Namespace,
+    template: Template,
+    entries: list[Entry],
+    known: Matched | None,
+    scratch: Path,
+) -> int:
+    from sensei.grading.grader import Grader, Options
+    from sensei.grading.ledger import Ledger
+    from sensei.grading.submissions import in_memory
+
+    started = time.monotonic()
+    with Ledger(options.out / "ledger.jsonl") as ledger, _Bars() as bars:
+        how = Options(options.jobs, options.timeout, scratch)
+        grader = Grader(template, how, ledger, tell=lambda entry: bars.step())
+        bars.begin("checking that grading works here", len(template.koans))
+        with closing(grader):
+            graded = grader.grade(
+                entries,
+                read_step=bars.step,
+                after_check=lambda: bars.begin("reading submissions", len(entries)),
+                before_judging=lambda count: bars.begin("judging answers", count),
+            )
+        if known:
+            known.enter(graded, grader.learner("", "", in_memory({})))
+        bars.begin("writing", len(graded.learners))
+        _write(graded, grader, options, known, bars)
+    seconds = time.monotonic() - started
+    _note_run(options, grader, seconds)
+    code = _tell(graded, grader, options.out, seconds)
+    for line in known.told() if known else ():
+        print(line)
+    return code
+
+
+def _write(
+    graded: Class,
+    grader: Grader,
+    options: argparse.Namespace,
+    known: Matched | None,
+    bars: _Bars,
+) -> None:
+    from sensei.grading import junit, report, sheets
+    from sensei.grading.ledger import versions
+    from sensei.grading.results import Results
+
+    course, out = graded.template.course, options.out
+    how = {
+        "versions": versions(course.preload),
+        "arguments": {name: list(values) for name, values in course.arguments.items()},
+        "seconds": grader.options.seconds,
+    }
+    sheets.write_feedback(graded, out / "feedback", bars.step)
+    sheets.write_results(graded, out / "results.json", how)
+    sheets.write_grades(graded, out / "grades.csv", known)
+    results = Results.of(graded, how, options.with_answers)
+    junit.write(results, out / "junit.xml")
+    report.write(results, out / "report.html")
+
+
+def _note_run(options: argparse.Namespace, grader: Grader, seconds: float) -> None:
+    """The one file with times in it."""
+    from sensei.grading.sheets import written
+
+    with written(options.out / "run.json") as file:
+        told = {
+            "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "seconds": round(seconds, 1),
+            "jobs": options.jobs,
+            "distinct_answers": sum(bool(e.fill) for e in grader.book.entries),
+            "judged_in_this_run": grader.judged,
+        }
+        file.write(json.dumps(told, indent=2) + "\n")
+
+
+class _Bars:
+    """One progress bar after the other, on standard error."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def __enter__(self) -> _Bars:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def begin(self, what: str, total: int) -> None:
+        from tqdm import tqdm
+
+        self.__exit__()
+        off = None if sys.stderr.isatty() else True
+        self._bar = tqdm(total=total, desc=what, disable=off, leave=False)
+
+    def step(self) -> None:
+        self._bar.update()
+
+
+# ------------------------------------------------------------------ on the screen
+
+
+def _tell(graded: Class, grader: Grader, out: Path, seconds: float) -> int:
+    """Print the summary; gives the exit code."""
+    from sensei.grading import marks
+    from sensei.grading.shown import shortened
+
+    learners = graded.learners
+    kinds: Counter[Kind] = Counter()
+    for learner in learners:
+        kinds.update(cell.kind for cell in graded.cells(learner))
+    unread = [learner for learner in learners if learner.problem]
+    koans = _count(len(graded.template.koans), "koan")
+    answers = sum(bool(entry.fill) for entry in grader.book.entries)
+    print(
+        f"{_count(len(learners), 'submission')}, {koans} each: "
+        f"{answers} distinct answers, {grader.judged} judged now, "
+        f"in {seconds:.1f} s"
+    )
+    if learners:
+        scores = sorted(marks.total(graded.cells(learner))[0] for learner in learners)
+        out_of = max(marks.total(graded.cells(learner))[1] for learner in learners)
+        print(
+            f"points: median {scores[len(scores) // 2]}, best {scores[-1]}, of {out_of}"
+        )
+        print("koans: " + ", ".join(f"{n} {kind}" for kind, n in kinds.most_common()))
+    for learner in unread[:10]:
+        print(shortened(_shown(f"not read: {learner.name}: {learner.problem}"), 100))
+    if len(unread) > 10:
+        print(f"... and {len(unread) - 10} more that could not be read: see grades.csv")
+    if kinds[Kind.UNGRADED]:
+        print(f"{kinds[Kind.UNGRADED]} koans are ungraded: the grader failed there.")
+        print("Run the same command again: what was judged is kept.")
+    if grader.trouble:
+        print(f"the grader: {_shown(grader.trouble)}")
+    print(
+        f"written to {_shown(out)}: grades.csv, report.html, feedback/, "
+        "results.json, junit.xml"
+    )
+    return INCOMPLETE if unread or kinds[Kind.UNGRADED] else DONE
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _shown(text: object) -> str:
+    from sensei.grading.shown import clean
+
+    return clean(str(text))

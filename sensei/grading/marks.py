@@ -1,0 +1,108 @@
+"""Marks: what a learner's answers come to. Pure functions over the book."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from sensei.grading.book import Book, Entry
+from sensei.grading.template import Template, TemplateKoan, TemplateLesson
+from sensei.verdicts import Kind
+
+NO_COUNT = (Kind.SKIPPED, Kind.UNGRADED)
+
+
+@dataclass(slots=True)
+class Learner:
+    """One learner: small, for there may be ten thousand.
+
+    ``numbers`` are those of the answers in the book, a koan each. ``problem`` is
+    why the whole submission could not be read ("" if it could); ``remarks`` are
+    about its files; ``changed`` are the koans changed outside the blank, and
+    ``absent`` the lessons that were not handed in.
+    """
+
+    id: str
+    name: str
+    problem: str = ""
+    numbers: array[int] = field(default_factory=lambda: array("I"))
+    remarks: tuple[str, ...] = ()
+    changed: tuple[int, ...] = ()
+    absent: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A learner's koan: what was written and what it is worth."""
+
+    koan: TemplateKoan
+    number: int
+    entry: Entry
+    kind: Kind
+    changed: bool
+
+    @property
+    def points(self) -> int:
+        return self.koan.note.points if self.kind is Kind.PASSED else 0
+
+    @property
+    def out_of(self) -> int:
+        return 0 if self.kind in NO_COUNT else self.koan.note.points
+
+
+@dataclass(frozen=True)
+class Class:
+    """A class that was graded. ``skipped``: the koans that can't be run here."""
+
+    template: Template
+    book: Book
+    learners: list[Learner]
+    skipped: Collection[int] = ()
+
+    def cells(self, learner: Learner) -> list[Cell]:
+        """A learner's koans, in the order of the path."""
+        return [
+            self._cell(koan, number, learner)
+            for koan, number in zip(self.template.koans, learner.numbers, strict=True)
+        ]
+
+    def _cell(self, koan: TemplateKoan, number: int, learner: Learner) -> Cell:
+        entry = self.book.entries[number]
+        kind = Kind.SKIPPED if koan.index in self.skipped else entry.kind
+        return Cell(koan, number, entry, kind, koan.index in learner.changed)
+
+
+def by_lesson(cells: list[Cell]) -> list[tuple[TemplateLesson, list[Cell]]]:
+    """Cells by their lesson, in the order of the path."""
+    groups = groupby(cells, key=lambda cell: cell.koan.lesson.files.name)
+    each = [list(group) for _, group in groups]
+    return [(group[0].koan.lesson, group) for group in each]
+
+
+def total(cells: list[Cell]) -> tuple[int, int]:
+    """Points, and how many there were to get."""
+    return sum(cell.points for cell in cells), sum(cell.out_of for cell in cells)
+
+
+def percent(points: int, out_of: int) -> str:
+    """As it stands in the sheet; empty where nothing could be got."""
+    return f"{100 * points / out_of:.1f}" if out_of else ""
+
+
+def flags(learner: Learner, cells: list[Cell]) -> list[str]:
+    """What an instructor should know beside the marks."""
+    said = [f"could not be read: {learner.problem}"] if learner.problem else []
+    said += learner.remarks
+    if learner.absent and not learner.problem:
+        said.append(f"not handed in: lesson {', '.join(learner.absent)}")
+    if names := [cell.koan.name for cell in cells if cell.changed]:
+        said.append(f"changed outside the blank: {', '.join(names)}")
+    present = [c for c in cells if c.koan.lesson.number not in learner.absent]
+    if names := [c.koan.name for c in present if c.kind is Kind.MISSING]:
+        said.append(f"missing: {', '.join(names)}")
+    for kind in (Kind.REFUSED, Kind.TIMEOUT, Kind.CRASHED, Kind.UNGRADED):
+        if names := [cell.koan.name for cell in cells if cell.kind is kind]:
+            said.append(f"{kind}: {', '.join(names)}")
+    return said

@@ -1,0 +1,249 @@
+"""What is written: grades.csv, feedback/<id>.md, results.json.
+
+Each file is written beside its place and then moved there, so that a reader
+never sees half of one. There is no date in any of them: the same class gives
+the same bytes. Files are written learner by learner, so memory stays small.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from sensei.grading import marks
+from sensei.grading.marks import Cell, Class, Learner
+from sensei.grading.shown import cell as csv_cell
+from sensei.grading.shown import code_block, markdown
+from sensei.grading.template import TemplateLesson
+from sensei.verdicts import Kind
+
+if TYPE_CHECKING:
+    from sensei.grading.roster import Matched
+
+Items = Callable[[], Iterator[dict[str, Any]]]
+
+HEADING = "# Feedback for "
+HINTED = (Kind.BLANK, Kind.WRONG, Kind.FAILED, Kind.TIMEOUT)
+
+
+@contextlib.contextmanager
+def written(path: Path) -> Iterator[TextIO]:
+    """A file to write to that comes to its place when it is done."""
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        with beside.open("w", encoding="utf-8", newline="") as file:
+            yield file
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+# ---------------------------------------------------------------------- grades.csv
+
+
+def write_grades(graded: Class, path: Path, roster: Matched | None = None) -> None:
+    """A row for each learner, with what the roster says of them."""
+    further = [csv_cell(name) for name in roster.roster.columns] if roster else []
+    lessons = graded.template.lessons
+    with written(path) as file:
+        rows = csv.writer(file, lineterminator="\n")
+        columns = [f"lesson_{lesson.number}" for lesson in lessons]
+        rows.writerow(
+            ["id", "name", *further, *columns, "total", "max", "percent", "flags"]
+        )
+        for learner in graded.learners:
+            rows.writerow(_row(graded, learner, roster))
+
+
+def _row(graded: Class, learner: Learner, roster: Matched | None) -> list[object]:
+    cells = graded.cells(learner)
+    points, out_of = marks.total(cells)
+    return [
+        csv_cell(roster.id_of(learner.id) if roster else learner.id),
+        csv_cell(learner.name),
+        *(csv_cell(cell) for cell in (roster.cells_of(learner.id) if roster else ())),
+        *(marks.total(inside)[0] for _, inside in marks.by_lesson(cells)),
+        points,
+        out_of,
+        marks.percent(points, out_of),
+        "; ".join(csv_cell(flag) for flag in marks.flags(learner, cells)),
+    ]
+
+
+# ------------------------------------------------------------------------ feedback
+
+
+def write_feedback(
+    graded: Class, folder: Path, step: Callable[[], object] = lambda: None
+) -> None:
+    """A file for each learner; those of learners who are gone are taken away."""
+    folder.mkdir(exist_ok=True)
+    names = set()
+    for learner in graded.learners:
+        names.add(f"{learner.id}.md")
+        with written(folder / f"{learner.id}.md") as file:
+            file.write(feedback(graded, learner))
+        step()
+    for path in folder.glob("*.md"):
+        if path.name not in names and _is_ours(path):
+            path.unlink()
+
+
+def _is_ours(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.readline().startswith(HEADING.encode())
+
+
+def feedback(graded: Class, learner: Learner) -> str:
+    """What a learner is told, as Markdown; never a right answer."""
+    cells = graded.cells(learner)
+    points, out_of = marks.total(cells)
+    parts = [
+        f"{HEADING}{markdown(learner.name)}",
+        f"{points} of {out_of} points.",
+        *(f"- {markdown(flag)}" for flag in marks.flags(learner, cells)),
+        *(
+            _lesson(lesson, inside, lesson.number in learner.absent)
+            for lesson, inside in marks.by_lesson(cells)
+        ),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _lesson(lesson: TemplateLesson, cells: list[Cell], is_absent: bool) -> str:
+    points, out_of = marks.total(cells)
+    head = f"## {lesson.number} {lesson.files.title}: {points} of {out_of}"
+    if is_absent:
+        return f"{head}\n\nNot handed in."
+    return "\n\n".join([head, *map(_koan, cells)])
+
+
+def _koan(cell: Cell) -> str:
+    head = f"### {cell.kind}: `{cell.koan.name}`"
+    if cell.changed and cell.kind is not Kind.ERROR:
+        head += "\n\nChanged outside the blank; graded as it was given."
+    if cell.kind in (Kind.PASSED, Kind.MISSING):
+        return head
+    parts = [head]
+    if cell.entry.fill:
+        parts.append(code_block(cell.entry.fill))
+    parts.append(markdown(cell.entry.sentence))
+    if cell.kind in HINTED:
+        parts.append(f"Hint: {markdown(cell.koan.note.hints[0])}")
+    return "\n\n".join(parts)
+
+
+# -------------------------------------------------------------------- results.json
+
+
+def results(
+    graded: Class, how: Mapping[str, object]
+) -> tuple[dict[str, Any], Items, Items]:
+    """Everything, as results.schema.json has it; ``how`` says how it was graded.
+
+    Gives what stands before the answers, the answers, and the learners.
+    """
+    order = sorted(
+        {number for learner in graded.learners for number in learner.numbers},
+        key=lambda number: graded.book.entries[number].order,
+    )
+    places = {number: place for place, number in enumerate(order)}
+    return (
+        {"version": 1, "graded_with": how, "lessons": _lessons(graded)},
+        lambda: (_answer(graded, number) for number in order),
+        lambda: (_learner(graded, who, places) for who in graded.learners),
+    )
+
+
+def write_results(graded: Class, path: Path, how: Mapping[str, object]) -> None:
+    """Write results.json, learner by learner."""
+    head, answers, learners = results(graded, how)
+    with written(path) as file:
+        file.write(_dumps(head)[:-1])
+        file.write(',\n"answers": [')
+        _write_items(file, answers())
+        file.write('],\n"learners": [')
+        _write_items(file, learners())
+        file.write("]}\n")
+
+
+def _write_items(file: TextIO, items: Iterator[dict[str, Any]]) -> None:
+    for i, item in enumerate(items):
+        file.write(f"{',' if i else ''}\n{_dumps(item)}")
+
+
+def _dumps(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _lessons(graded: Class) -> list[dict[str, Any]]:
+    return [
+        {
+            "lesson": lesson.number,
+            "file": lesson.files.relative,
+            "title": lesson.files.title,
+            "koans": [
+                {
+                    "koan": koan.name,
+                    "points": koan.note.points,
+                    "is_prediction": koan.note.is_prediction,
+                    "asks": koan.note.asks,
+                    "mistakes": [
+                        {"fill": mistake.fill, "says": mistake.says}
+                        for mistake in koan.note.mistakes
+                    ],
+                    "skipped": koan.index in graded.skipped,
+                }
+                for koan in graded.template.koans_of(lesson)
+            ],
+        }
+        for lesson in graded.template.lessons
+    ]
+
+
+def _answer(graded: Class, number: int) -> dict[str, Any]:
+    entry = graded.book.entries[number]
+    return {
+        "koan": graded.template.koans[entry.koan].name,
+        "fill": entry.fill or None,
+        "verdict": str(entry.kind),
+        "sentence": entry.sentence,
+        "mistake": entry.mistake or None,
+        "rule": entry.rule or None,
+        "output": entry.output,
+    }
+
+
+def _learner(
+    graded: Class, learner: Learner, places: Mapping[int, int]
+) -> dict[str, Any]:
+    cells = graded.cells(learner)
+    points, out_of = marks.total(cells)
+    return {
+        "id": learner.id,
+        "name": learner.name,
+        "problem": learner.problem or None,
+        "flags": marks.flags(learner, cells),
+        "missing_lessons": list(learner.absent),
+        "total": points,
+        "max": out_of,
+        "lessons": {
+            lesson.number: list(marks.total(inside))
+            for lesson, inside in marks.by_lesson(cells)
+        },
+        "koans": [
+            {
+                "koan": cell.koan.name,
+                "verdict": str(cell.kind),
+                "points": cell.points,
+                "answer": places[cell.number],
+                "changed": cell.changed,
+            }
+            for cell in cells
+        ],
+    }

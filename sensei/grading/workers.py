@@ -1,0 +1,116 @@
+"""A handle on the warm process: jobs go in, what became of them comes out."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import sensei
+from sensei.grading.template import Template
+
+START = 300.0  # seconds for the imports; they count against nobody
+ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "VIRTUAL_ENV")
+
+Message = dict[str, Any]
+
+
+class GraderError(Exception):
+    """The grader itself can't go on; the message says why."""
+
+
+class Warm:
+    """One warm process. It is started at once, and ends with ``close``.
+
+    Raises GraderError if it can't get ready.
+    """
+
+    def __init__(self, template: Template, jobs: int, scratch: Path) -> None:
+        self._messages: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        source, self._to = os.pipe()
+        self._from, sink = os.pipe()
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "sensei.grading.warm", str(source), str(sink)],
+            pass_fds=(source, sink),
+            cwd=scratch,
+            env=_environment(scratch),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for the command alone
+        )
+        os.close(source)
+        os.close(sink)
+        threading.Thread(target=self._listen, daemon=True).start()
+        self.send(_setup(template, jobs))
+        hello = self.next(START)
+        if hello is None or not hello.get("ready"):
+            self.close()
+            why = (hello or {}).get("what", "it ended")
+            raise GraderError(f"the process that runs koans can't get ready: {why}")
+
+    def send(self, message: Message) -> None:
+        data = json.dumps(message).encode() + b"\n"
+        try:
+            while data:
+                data = data[os.write(self._to, data) :]
+        except BrokenPipeError:
+            pass  # its end is told by next()
+
+    def next(self, timeout: float | None = None) -> Message | None:
+        """What it says next; None when it has ended, or says nothing in time."""
+        try:
+            return self._messages.get(timeout=timeout)
+        except queue.Empty:
+            return None
+
+    def close(self) -> None:
+        """End it, and all its workers with it."""
+        if self._to >= 0:
+            os.close(self._to)
+            self._to = -1
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _listen(self) -> None:
+        with os.fdopen(self._from, "rb") as lines:
+            for line in lines:
+                self._messages.put(json.loads(line))
+        self._messages.put(None)
+
+
+def _environment(scratch: Path) -> dict[str, str]:
+    """As little of the instructor's environment as will do."""
+    kept = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+    return {
+        **kept,
+        "PYTHONPATH": str(Path(sensei.__file__).parent.parent),
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HOME": str(scratch),
+        "TMPDIR": str(scratch),
+        "CUDA_VISIBLE_DEVICES": "",
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+    }
+
+
+def _setup(template: Template, jobs: int) -> Message:
+    course = template.course
+    return {
+        "root": str(course.root.resolve()),
+        "koans": str(course.koans.resolve()),
+        "solutions": str(course.solutions.resolve()),
+        "preload": list(course.preload),
+        "arguments": {name: list(values) for name, values in course.arguments.items()},
+        "lessons": [lesson.files.name for lesson in template.lessons],
+        "jobs": jobs,
+    }

@@ -1,0 +1,555 @@
+"""``sensei grade`` from end to end, on the tiny course and classes full of trouble."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import jsonschema
+import pytest
+from test_grading_judging import SIZES
+
+import sensei.grading
+from sensei import cli
+from sensei.grading import sheets, shown
+
+SCHEMA = json.loads(
+    (Path(sensei.grading.__file__).parent / "results.schema.json").read_text()
+)
+ONE, TWO = "test_01_two_names.py", "test_02_changing_lists.py"
+GRADE = "import sys; from sensei.cli import main; sys.exit(main(sys.argv[1:]))"
+COMPARED = ("grades.csv", "results.json")
+
+
+class Desk:
+    """An instructor's desk: the tiny course, a folder of submissions, a command."""
+
+    def __init__(self, tiny, capsys) -> None:
+        self.tiny = tiny
+        self.capsys = capsys
+        self.root: Path = tiny.root
+        project = self.root / "pyproject.toml"
+        project.write_text(
+            project.read_text().replace('ending = "ending.txt"\n', SIZES)
+        )
+        self.solved = {
+            name: (self.root / "solutions" / name).read_text() for name in (ONE, TWO)
+        }
+        self.empty = {
+            name: (self.root / "koans" / name).read_text() for name in (ONE, TWO)
+        }
+        self.submissions = self.root / "submissions"
+        self.submissions.mkdir()
+        self.out = self.root / "out"
+
+    def lessons(self, folder: str) -> dict[str, str]:
+        return {name: (self.root / folder / name).read_text() for name in (ONE, TWO)}
+
+    def hand_in(self, who: str | bytes, files: dict[str, str | bytes]) -> Path:
+        folder = Path(os.fsdecode(who))
+        path = self.submissions / folder
+        for name, text in files.items():
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            data = text.encode() if isinstance(text, str) else text
+            (path / name).write_bytes(data)
+        return path
+
+    def answer(self, **fills: str) -> dict[str, str]:
+        """The solved lessons with some answers replaced: {old: new} as old__new."""
+        files = dict(self.solved)
+        for old, new in fills.items():
+            right = RIGHT[old]
+            files = {name: text.replace(right, new, 1) for name, text in files.items()}
+        return files
+
+    def grade(self, *options: str) -> int:
+        code = cli.main(
+            ["grade", str(self.submissions), "--out", str(self.out), *options]
+        )
+        said = self.capsys.readouterr()
+        self.said, self.complained = said.out, said.err
+        return code
+
+    @property
+    def rows(self) -> dict[str, dict[str, str]]:
+        with (self.out / "grades.csv").open(newline="") as file:
+            return {row["id"]: row for row in csv.DictReader(file)}
+
+    @property
+    def results(self):
+        return json.loads((self.out / "results.json").read_text())
+
+    def feedback(self, who: str) -> str:
+        return (self.out / "feedback" / f"{who}.md").read_text()
+
+    def bytes(self) -> dict[str, bytes]:
+        """All that is written, save the one file with times in it and the ledger."""
+        found = {name: (self.out / name).read_bytes() for name in COMPARED}
+        for path in (self.out / "feedback").iterdir():
+            found[path.name] = path.read_bytes()
+        return found
+
+
+RIGHT = {
+    "sum": "7919",
+    "grew": "[size + 1, size + 1, size + 2]",
+    "copy": "list(original)",
+    "even": "number % 2 == 0",
+    "totals": "total += number\n        totals.append(total)",
+}
+
+
+@pytest.fixture
+def desk(tiny, capsys, monkeypatch) -> Desk:
+    monkeypatch.chdir(tiny.root)
+    return Desk(tiny, capsys)
+
+
+# ------------------------------------------------------------------------ the sheet
+
+
+def test_a_class_from_folder_to_sheet(desk):
+    desk.hand_in("ann", desk.solved)
+    desk.hand_in("bob", desk.answer(sum="7900", copy="original", even="__"))
+    desk.hand_in("cid/homework", {ONE: desk.solved[ONE]})
+    assert desk.grade() == 0
+    rows = desk.rows
+    assert [
+        (r["lesson_01"], r["lesson_02"], r["total"], r["max"], r["percent"])
+        for r in rows.values()
+    ] == [
+        ("3", "5", "8", "8", "100.0"),
+        ("2", "3", "5", "8", "62.5"),
+        ("3", "0", "3", "8", "37.5"),
+    ]
+    assert rows["cid"]["flags"] == "not handed in: lesson 02"
+    assert "3 submissions, 8 koans each" in desk.said
+    jsonschema.validate(desk.results, SCHEMA)
+
+
+def test_the_feedback_diagnoses_and_does_not_answer(desk):
+    desk.hand_in("bob", desk.answer(sum="7900", copy="open('x')", even="__"))
+    assert desk.grade() == 0
+    said = desk.feedback("bob")
+    assert "### wrong: `test_a_sum`\n\n```python\n7900\n```\n\n" in said
+    assert "That leaves the last part out." in said
+    assert "Hint: Look at all the parts." in said
+    assert (
+        "### refused: `test_a_copy`" in said
+        and "`open` is no name of this koan" in said
+    )
+    assert "### blank: `test_only_the_even`" in said
+    assert "7919" not in said and "% 2 == 0" not in said
+
+
+def test_results_carry_what_a_report_needs(desk):
+    desk.hand_in("bob", desk.answer(sum="7900"))
+    desk.grade()
+    [bob] = desk.results["learners"]
+    first = bob["koans"][0]
+    answer = desk.results["answers"][first["answer"]]
+    assert first == {
+        "koan": "test_a_sum",
+        "verdict": "wrong",
+        "points": 0,
+        "answer": first["answer"],
+        "changed": False,
+    }
+    assert answer["fill"] == "7900"
+    assert answer["mistake"] == "That leaves the last part out."
+    assert bob["lessons"] == {"01": [2, 3], "02": [5, 5]}
+
+
+def test_what_is_not_the_blank_has_no_effect(desk):
+    """An edited assert, a mark, a conftest, a helper: reported, and that is all."""
+    files = desk.answer(sum="1")
+    files[ONE] = files[ONE].replace("assert sum(parts) == 1", "assert 1 == 1\n    1")
+    files[TWO] = files[TWO].replace("def test_a_copy", "@skip\ndef test_a_copy")
+    files[TWO] = "import sys; sys.exit()\n" + files[TWO]
+    files["conftest.py"] = "raise SystemExit"
+    files["sensei.py"] = files["approx.py"] = "raise SystemExit"
+    desk.hand_in("bob", files)
+    assert desk.grade() == 0
+    assert desk.rows["bob"]["total"] == "7"
+    assert (
+        "changed outside the blank: test_a_sum, test_a_copy"
+        in desk.rows["bob"]["flags"]
+    )
+    assert (
+        "lesson 02 changed around its koans: `import sys`" in desk.rows["bob"]["flags"]
+    )
+    assert "Changed outside the blank; graded as it was given." in desk.feedback("bob")
+
+
+def test_lessons_are_chosen(desk):
+    desk.hand_in("ann", desk.solved)
+    assert desk.grade("--lessons", "02") == 0
+    assert desk.rows["ann"]["max"] == "5"
+    assert desk.grade("--lessons", "all") == 0
+    assert desk.rows["ann"]["max"] == "10"  # a koan of the future is skipped
+    assert "skipped" in {
+        koan["verdict"] for koan in desk.results["learners"][0]["koans"]
+    }
+    jsonschema.validate(desk.results, SCHEMA)
+
+
+def test_one_submission_and_an_empty_class(desk):
+    assert desk.grade() == 0
+    assert desk.rows == {}
+    jsonschema.validate(desk.results, SCHEMA)
+    for name, text in desk.solved.items():
+        (desk.submissions / name).write_text(text)
+    assert desk.grade() == 0
+    assert list(desk.rows) == ["submissions"]
+
+
+# ------------------------------------------------------------------------ bad input
+
+
+def trouble(desk: Desk) -> None:
+    """Every kind of bad input, an entry each."""
+    solved, half = desk.solved, len(desk.solved[ONE]) // 2
+    desk.hand_in("syntax", {ONE: "def (:", TWO: solved[TWO]})
+    desk.hand_in("latin", {ONE: b"#\n#\n# \xff", TWO: solved[TWO]})
+    desk.hand_in("nul", {ONE: "\0", TWO: solved[TWO]})
+    desk.hand_in("cut", {ONE: solved[ONE][:half], TWO: solved[TWO]})
+    desk.hand_in("deep", desk.answer(sum="(" * 10_000 + ")" * 10_000))
+    desk.hand_in("deeper", desk.answer(sum="-" * 10_000 + "1"))
+    desk.hand_in("digits", desk.answer(sum="9" * 200_000))
+    desk.hand_in("power", desk.answer(sum="9**9**9", copy="list(original) * 9**9"))
+    desk.hand_in("twice", {f"a/{ONE}": solved[ONE], f"b/{ONE}": desk.empty[ONE]})
+    huge = desk.hand_in("huge", {ONE: "", TWO: solved[TWO]}) / ONE
+    with huge.open("wb") as file:
+        file.truncate(100 * 1024**2)
+    desk.hand_in("nothing", {"README.md": "sorry"})
+    link = desk.hand_in("link", {TWO: solved[TWO]})
+    (link / ONE).symlink_to(desk.root / "solutions" / ONE)
+    (desk.submissions / "linked").symlink_to(desk.root / "solutions")
+    os.mkfifo(desk.hand_in("pipe", {TWO: solved[TWO]}) / ONE)
+    desk.hand_in("hang", desk.answer(copy="[n for n in iter(int, 1)]", even="True"))
+    desk.hand_in(
+        "markup", desk.answer(sum="'</code><script>alert(1)</script> ``` \\x1b[2J'")
+    )
+    desk.hand_in("escape", desk.answer(copy="'\x1b[31m' + '\u202e'"))
+    odd = ("=cmd|'/C calc'!A0", 'a,b\n"c"', "<b>bold</b>", "\x1b[31mred", "*_`#")
+    for name in odd:
+        desk.hand_in(name, desk.answer(sum="7900"))
+    desk.hand_in(b"\xff\xfe", solved)
+    (desk.submissions / "essay.pdf").write_bytes(b"%PDF")
+    archives(desk.submissions, solved)
+
+
+def archives(folder: Path, solved: dict[str, str]) -> None:
+    def archive(name: str, members: dict[str, str]) -> Path:
+        with zipfile.ZipFile(folder / name, "w", zipfile.ZIP_DEFLATED) as file:
+            for member, text in members.items():
+                file.writestr(member, text)
+        return folder / name
+
+    archive("fine.zip", {f"koans/{name}": text for name, text in solved.items()})
+    archive("out.zip", {f"../../{ONE}": solved[ONE]})
+    archive("absolute.zip", {f"/tmp/{ONE}": solved[ONE]})
+    archive("bomb.zip", {f"{n}.txt": "\0" * 10**8 for n in range(6)})
+    cut = archive("cut.zip", solved)
+    cut.write_bytes(cut.read_bytes()[:-40])
+    locked = archive("locked.zip", {ONE: solved[ONE]})
+    data = bytearray(locked.read_bytes())
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    locked.write_bytes(data)
+
+
+EXPECTED = {
+    "syntax": ("5", "lesson 01 can't be read"),
+    "latin": ("5", "it is not UTF-8"),
+    "nul": ("5", "null bytes"),
+    "cut": ("6", "missing: test_same_or_equal"),
+    "deep": ("5", "too many nested parentheses"),
+    "deeper": ("5", "nested too deeply"),
+    "digits": ("5", "too long|Exceeds the limit"),
+    "power": ("6", "refused: test_a_sum"),
+    "twice": ("0", "two different files of this lesson"),
+    "huge": ("5", "more than 256 KB"),
+    "nothing": ("0", "not handed in: lesson 01, 02"),
+    "link": ("5", "links are not followed"),
+    "linked": ("0", "could not be read: it is a link"),
+    "pipe": ("5", "no ordinary file"),
+    "hang": ("6", "timeout: test_a_copy"),
+    "markup": ("7", "^$"),
+    "escape": ("7", "^$"),
+    "essay.pdf": ("0", "neither a folder nor a zip"),
+    "fine": ("8", "^$"),
+    "out": ("0", "leads out"),
+    "absolute": ("0", "leads out"),
+    "bomb": ("0", "would unpack to more than"),
+    "cut.zip": ("0", "broken zip"),
+    "locked": ("0", "it is encrypted"),
+}
+
+
+def test_bad_input_costs_itself_alone(desk):
+    trouble(desk)
+    desk.hand_in("ann", desk.solved)
+    assert desk.grade("--timeout", "1") == 1
+    rows = desk.rows
+    found = {row["name"]: row for row in rows.values()}
+    for name, (total, flag) in EXPECTED.items():
+        matching = [r for r in rows.values() if _is(r, name)]
+        assert any(
+            r["total"] == total and re.search(flag, r["flags"]) for r in matching
+        ), (name, matching)
+    assert found["ann"]["total"] == "8"
+    jsonschema.validate(desk.results, SCHEMA)
+    for path in (desk.out / "feedback").iterdir():
+        said = path.read_text()
+        assert not set(said) & set("\x1b\u202e\0")
+        outside = re.sub(r"(?ms)^(`{3,})python\n.*?^\1$|`[^`\n]*`", "", said)
+        assert not re.search(r"(?<!\\)<", outside), path
+
+    _check_cells(desk)
+
+
+def _check_cells(desk: Desk) -> None:
+    """No cell is a formula, and no line is torn."""
+    raw = (desk.out / "grades.csv").read_text()
+    assert len(raw.splitlines()) == len(desk.rows) + 1
+    assert not set(raw) & set("\x1b\u202e\r\0")
+    with (desk.out / "grades.csv").open(newline="") as file:
+        for row in csv.reader(file):
+            assert not any(cell.startswith(("=", "+", "-", "@")) for cell in row), row
+
+
+def _is(row: dict[str, str], name: str) -> bool:
+    return row["name"] == name.removesuffix(".zip")
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        (" @x", "' @x"),
+        ("-1", "'-1"),
+        ("a\nb", "a\\nb"),
+        ("\tx", "\\tx"),
+        ("\x1b[0m", "\\x1b[0m"),
+        ("\u202e", "\\u202e"),
+        ("\udcff", "\\udcff"),
+        ("é中", "é中"),
+    ],
+)
+def test_a_cell(text, cell):
+    assert shown.cell(text) == cell
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("`a < b` holds", "`a < b` holds"),
+        ("<b> ` x", "\\<b\\> \\` x"),
+        ("``", "\\`\\`"),
+        ("[x](y)", "\\[x\\]\\(y\\)"),
+        ("a\n# b", "a\\\\n\\# b"),
+    ],
+)
+def test_markdown(text, told):
+    assert shown.markdown(text) == told
+
+
+def test_a_block_of_code_is_not_to_be_left():
+    assert shown.code_block("a\n````\nb") == "`````python\na\n````\nb\n`````"
+
+
+# -------------------------------------------------------------------- the same again
+
+
+def a_class(desk: Desk, count: int) -> None:
+    """Learners who are right, wrong, rough; the same for the same count."""
+    rng = random.Random(5)
+    fills = {
+        "sum": ["7919", "7900", "3", "__", "parts", "7000 + 919"],
+        "grew": [RIGHT["grew"], "[2, 3, 3]", "[3, 3, 4]", "__", "first"],
+        "copy": ["list(original)", "original", "original[:]", "[1, 2]", "open", "__"],
+        "even": ["number % 2 == 0", "True", "not number % 2", "number.x", "__"],
+        "totals": [RIGHT["totals"], "total += number", "totals[9]", "import os", "__"],
+    }
+    for n in range(count):
+        chosen = {koan: rng.choice(some) for koan, some in fills.items()}
+        desk.hand_in(f"learner-{n:03}", desk.answer(**chosen))
+
+
+def test_two_runs_write_the_same_bytes(desk):
+    a_class(desk, 30)
+    assert desk.grade("--jobs", "1") == 0
+    first = desk.bytes()
+    shutil.rmtree(desk.out)
+    assert desk.grade("--jobs", "3") == 0
+    assert desk.bytes() == first
+
+
+def test_nothing_is_judged_twice(desk):
+    a_class(desk, 10)
+    desk.grade()
+    first = desk.bytes()
+    desk.grade()
+    assert desk.bytes() == first
+    assert json.loads((desk.out / "run.json").read_text())["judged_in_this_run"] == 0
+    desk.hand_in("learner-003", desk.answer(sum="12345"))
+    desk.grade()
+    assert json.loads((desk.out / "run.json").read_text())["judged_in_this_run"] == 1
+    desk.grade("--timeout", "9")
+    assert json.loads((desk.out / "run.json").read_text())["judged_in_this_run"] > 9
+
+
+def test_a_learner_who_is_gone_leaves_no_feedback(desk):
+    desk.hand_in("ann", desk.solved)
+    desk.hand_in("bob", desk.solved)
+    desk.grade()
+    (desk.out / "feedback" / "mine.md").write_text("my own notes")
+    shutil.rmtree(desk.submissions / "bob")
+    desk.grade()
+    assert {p.name for p in (desk.out / "feedback").iterdir()} == {"ann.md", "mine.md"}
+
+
+def test_killed_at_any_moment_and_started_again(desk):
+    """200 learners with every kind of trouble; SIGKILL ten times, then to the end."""
+    a_class(desk, 165)
+    trouble(desk)
+    assert desk.grade("--timeout", "1") == 1
+    undisturbed = desk.bytes()
+    taken = json.loads((desk.out / "run.json").read_text())["seconds"]
+    shutil.rmtree(desk.out)
+    rng = random.Random(7)
+    for _ in range(10):
+        run = start(desk)
+        time.sleep(0.3 + rng.random() * taken * 0.6)
+        run.send_signal(signal.SIGKILL)
+        run.wait()
+    final = start(desk)
+    assert final.wait(120) == 1
+    assert desk.bytes() == undisturbed
+    assert not list(desk.out.glob("**/*.part"))
+    lines = (desk.out / "ledger.jsonl").read_bytes().splitlines()
+    keys = [json.loads(line)["key"] for line in lines if _is_whole(line)]
+    assert len(keys) == len(set(keys))
+
+
+def start(desk: Desk) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", GRADE, "grade", str(desk.submissions)]
+    return subprocess.Popen(
+        [*command, "--out", str(desk.out), "--timeout", "1"],
+        cwd=desk.root,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _is_whole(line: bytes) -> bool:
+    try:
+        return "key" in json.loads(line)
+    except ValueError:
+        return False
+
+
+@pytest.mark.parametrize("tail", [b'{"key": "x", "ki', b"\0\xff\n", b"[]\nnull\n{}\n"])
+def test_a_torn_ledger(desk, tail):
+    desk.hand_in("ann", desk.solved)
+    desk.grade()
+    first = desk.bytes()
+    ledger = desk.out / "ledger.jsonl"
+    ledger.write_bytes(ledger.read_bytes()[:-30] + tail)
+    assert desk.grade() == 0
+    assert desk.bytes() == first
+    assert json.loads((desk.out / "run.json").read_text())["judged_in_this_run"] == 1
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "x"
+    path.write_text("old")
+    with pytest.raises(ValueError), sheets.written(path) as file:
+        file.write("new")
+        raise ValueError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+# ---------------------------------------------------------------------- refusals
+
+
+def test_a_template_from_a_folder_and_from_git(desk):
+    desk.hand_in("ann", desk.solved)
+    shutil.copytree(desk.root / "koans", desk.root / "untouched")
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"]):
+        subprocess.run([*git, *command], cwd=desk.root, check=True)
+    desk.tiny.solve("test_a_sum")
+    assert desk.grade() == 2
+    assert "koans/test_01_two_names.py" in desk.complained
+    assert "test_a_sum is filled in already" in desk.complained
+    assert "--template DIR|GITREF" in desk.complained
+    for template in ("untouched", "HEAD"):
+        assert desk.grade("--template", template) == 0, desk.complained
+        assert desk.rows["ann"]["total"] == "8"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--lessons", "9"), "no lesson 9; there are 01, 02, 03"),
+        (("--template", "nowhere"), "neither a folder nor a git revision"),
+        (("--timeout", "0"), "--timeout: above 0"),
+        (("--jobs", "0"), "--jobs: 1 to 256"),
+        (("--out", "submissions/out"), "is inside the submissions"),
+        (("--out", "pyproject.toml"), "File exists"),
+    ],
+)
+def test_unusable_arguments(desk, options, said):
+    assert desk.grade(*options) == 2
+    assert said in desk.complained
+    assert not (desk.out / "grades.csv").exists()
+
+
+def test_no_submissions_at_all(desk):
+    desk.submissions.rmdir()
+    assert desk.grade() == 2
+    assert "neither a folder nor a zip" in desk.complained
+
+
+def test_one_run_at_a_time(desk):
+    import fcntl
+
+    desk.out.mkdir()
+    with (desk.out / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert desk.grade() == 2
+    assert "another sensei grade is writing there" in desk.complained
+
+
+def test_without_the_extra(desk, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    assert desk.grade() == 2
+    assert "needs tqdm" in desk.complained
+    assert "gradient-koans[grade]" in desk.complained
+
+
+def test_elsewhere_than_on_linux(desk, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert desk.grade() == 2
+    assert "needs Linux" in desk.complained and "container" in desk.complained
+
+
+def test_a_canary_that_dies_is_told(desk):
+    desk.hand_in("ann", desk.solved)
+    path = desk.root / "solutions" / ONE
+    path.write_text(path.read_text().replace("7919", "7918"))
+    assert desk.grade() == 1
+    assert "stopped: the solution of test_a_sum ended as wrong" in desk.complained
+    assert not (desk.out / "grades.csv").exists()

@@ -1,0 +1,273 @@
+"""Gradescope: its specification, its folders, and everything going wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from course import ROOT
+from sensei import cli
+from sensei.grading import gradescope
+
+jsonschema = pytest.importorskip("jsonschema")
+
+# https://gradescope-autograders.readthedocs.io/en/latest/specs/
+VISIBILITY = {"enum": ["hidden", "after_due_date", "after_published", "visible"]}
+FORMAT = {"enum": ["text", "html", "simple_format", "md", "ansi"]}
+SPECIFICATION = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["tests"],
+    "not": {"required": ["score"]},  # exactly one total: the sum of the tests
+    "properties": {
+        "output": {"type": "string"},
+        "output_format": FORMAT,
+        "visibility": VISIBILITY,
+        "stdout_visibility": VISIBILITY,
+        "tests": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": [
+                    "name",
+                    "score",
+                    "max_score",
+                    "status",
+                    "output",
+                    "output_format",
+                    "visibility",
+                ],
+                "properties": {
+                    "name": {"type": "string", "minLength": 1},
+                    "number": {"type": "string"},
+                    "score": {"type": "number", "minimum": 0},
+                    "max_score": {"type": "number", "minimum": 0},
+                    "status": {"enum": ["passed", "failed"]},
+                    "output": {"type": "string"},
+                    "output_format": FORMAT,
+                    "visibility": VISIBILITY,
+                },
+            },
+        },
+    },
+}
+
+
+def results(folder: Path) -> dict:
+    told = json.loads((folder / "results.json").read_text("utf-8"))
+    jsonschema.validate(told, SPECIFICATION)
+    assert [path.name for path in folder.iterdir()] == ["results.json"]
+    return told
+
+
+@pytest.fixture
+def desk(tiny, capsys):
+    from test_grading_command import Desk
+
+    return Desk(tiny, capsys)
+
+
+def grade(desk, *options: str) -> tuple[int, dict]:
+    code = desk.grade("--format", "gradescope", *options)
+    return code, results(desk.out)
+
+
+def test_a_solved_submission_has_all_points(desk):
+    desk.hand_in("", desk.solved)
+    code, told = grade(desk)
+    assert code == 0
+    assert all(test["status"] == "passed" for test in told["tests"])
+    total = sum(test["score"] for test in told["tests"])
+    assert total == sum(test["max_score"] for test in told["tests"]) > 0
+    assert told["output"] == f"{total} of {total} points."
+
+
+def test_wherever_the_files_are_it_is_one_submission(desk):
+    desk.hand_in("my koans", desk.solved)
+    desk.hand_in("and", {"notes.txt": "hello"})
+    _, told = grade(desk)
+    assert {test["status"] for test in told["tests"]} == {"passed"}
+
+
+def test_an_untouched_submission_has_none(desk):
+    desk.hand_in("", desk.empty)
+    _, told = grade(desk)
+    assert {test["score"] for test in told["tests"]} == {0}
+    assert all("Hint: " in test["output"] for test in told["tests"])
+    assert all(test["output"].startswith("blank.") for test in told["tests"])
+
+
+def test_nothing_handed_in(desk):
+    code, told = grade(desk)
+    assert code == 0
+    assert {test["output"].split(".")[0] for test in told["tests"]} == {"missing"}
+    assert "not handed in" in told["output"]
+
+
+def test_what_is_told_is_text_and_no_right_answer(desk):
+    hostile = '"<b>\\x1b[31m\u202e" * 2'
+    right = "def f(): pass\n"
+    name, text = next(iter(desk.empty.items()))
+    desk.hand_in("", {name: text.replace("__\n", f"{hostile}\n") + right})
+    _, told = grade(desk)
+    assert {test["output_format"] for test in told["tests"]} == {"text"}
+    said = json.dumps(told, ensure_ascii=False)
+    assert "\u202e" not in said and "\\u001b" not in said
+
+
+@pytest.mark.parametrize(
+    "trouble", ["template", "solutions", "lessons", "jobs", "submissions", "exception"]
+)
+def test_there_are_results_when_the_grader_fails(desk, monkeypatch, trouble):
+    desk.hand_in("", desk.solved)
+    options = []
+    if trouble == "template":
+        options = ["--template", "nowhere"]
+    elif trouble == "solutions":
+        desk.tiny.withhold_solutions()
+    elif trouble == "lessons":
+        options = ["--lessons", "77"]
+    elif trouble == "jobs":
+        options = ["--jobs", "-1"]
+    elif trouble == "submissions":
+        desk.submissions.rename(desk.root / "elsewhere")
+        desk.submissions.symlink_to(desk.root / "nowhere")
+    else:
+        monkeypatch.setattr(
+            "sensei.grading.grader.Grader.grade", lambda *_: 1 / 0, raising=True
+        )
+    code, told = grade(desk, *options)
+    if trouble != "submissions":  # this is the learner's: nothing was handed in
+        assert code == 1
+        [test] = told["tests"]
+        assert test["score"] == test["max_score"] == 0
+        assert "no mark of yours" in told["output"]
+
+
+def test_results_are_there_before_anything_is_graded(tmp_path):
+    def grade():
+        seen.append(results(tmp_path / "out"))
+        raise KeyboardInterrupt
+
+    seen = []
+    with pytest.raises(KeyboardInterrupt):
+        gradescope.guarded(tmp_path / "out", grade)
+    assert seen == [results(tmp_path / "out")] == [gradescope.failed()]
+
+
+# ------------------------------------------------------------------------- the zip
+
+
+@pytest.fixture
+def autograder(tiny, capsys, tmp_path, monkeypatch):
+    """Gradescope's folders, with the zip of the tiny course unpacked in them."""
+    monkeypatch.chdir(tiny.root)
+    assert cli.main(["gradescope-zip", "out.zip", "--timeout", "5"]) == 0
+    assert "points" in capsys.readouterr().out
+    root = tiny.root / "autograder"
+    for name in ("source", "submission", "results", "venv/bin"):
+        (root / name).mkdir(parents=True)
+    with zipfile.ZipFile("out.zip") as archive:
+        archive.extractall(root / "source")
+    (root / "venv/bin/python").symlink_to(sys.executable)
+    return root
+
+
+def run(root: Path, **environment: str) -> dict:
+    ran = subprocess.run(
+        ["bash", root / "source/run_autograder"],
+        env={"PATH": os.environ["PATH"], "AUTOGRADER_ROOT": str(root), **environment},
+        cwd=root,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return results(root / "results")
+
+
+def python(root: Path, text: str) -> None:
+    """Put a script where the autograder's Python is."""
+    (root / "venv/bin/python").unlink()
+    (root / "venv/bin/python").write_text(f"#!/bin/sh\n{text}\n")
+    (root / "venv/bin/python").chmod(0o755)
+
+
+def venv(root: Path) -> None:
+    """A Python that finds what this one finds."""
+    paths = os.pathsep.join(path for path in sys.path if path.endswith("-packages"))
+    script = f'PYTHONPATH="$PYTHONPATH:{paths}" exec {sys.executable} "$@"'
+    python(root, script)
+
+
+def test_what_is_in_the_zip(autograder, tiny):
+    with zipfile.ZipFile(tiny.root / "out.zip") as archive:
+        members = {member.filename: member for member in archive.infolist()}
+        assert archive.testzip() is None
+    for name in ("setup.sh", "run_autograder"):
+        assert members[name].external_attr >> 16 == 0o100755
+    assert {
+        "requirements.txt",
+        "failed.json",
+        "course/pyproject.toml",
+        "course/koans/test_01_two_names.py",
+        "course/koans/test_01_two_names.toml",
+        "course/solutions/test_01_two_names.py",
+        "course/sensei/cli.py",
+        "course/sensei/grading/warm.py",
+    } <= set(members)
+    assert not [name for name in members if "__pycache__" in name or "/." in name]
+    for name in ("setup.sh", "run_autograder"):
+        subprocess.run(["bash", "-n", autograder / "source" / name], check=True)
+
+
+def test_the_same_course_makes_the_same_zip(autograder, tiny, capsys):
+    first = (tiny.root / "out.zip").read_bytes()
+    cli.main(["gradescope-zip", "out.zip", "--timeout", "5"])
+    assert (tiny.root / "out.zip").read_bytes() == first
+
+
+def test_the_zip_grades_a_submission(autograder, tiny):
+    venv(autograder)
+    for path in (tiny.root / "solutions").glob("*.py"):
+        (autograder / "submission" / path.name).write_bytes(path.read_bytes())
+    told = run(autograder)
+    assert {test["status"] for test in told["tests"]} == {"passed"}
+
+
+@pytest.mark.parametrize("script", ["exit 3", "kill -9 $$", "echo nonsense"])
+def test_the_zip_writes_results_when_all_else_fails(autograder, script):
+    python(autograder, script)
+    assert run(autograder) == gradescope.failed()
+
+
+def test_a_course_that_can_not_be_loaded_makes_results_too(autograder):
+    venv(autograder)
+    (autograder / "source/course/pyproject.toml").write_text("not toml [")
+    assert run(autograder) == gradescope.failed()
+
+
+def test_a_filled_course_makes_no_zip(tiny, monkeypatch, capsys):
+    monkeypatch.chdir(tiny.root)
+    tiny.solve(tiny.path[0])
+    assert cli.main(["gradescope-zip", "out.zip"]) == 2
+    assert "filled in already" in capsys.readouterr().err
+    assert not (tiny.root / "out.zip").exists()
+
+
+def test_requirements_are_what_is_installed_here():
+    from sensei.course import Course
+
+    course = Course.load(ROOT)
+    assert course
+    pinned = gradescope._requirements(course).splitlines()
+    assert [line.partition("==")[0] for line in pinned] == ["pytest", "torch", "tqdm"]
+    assert not any("+" in line for line in pinned)

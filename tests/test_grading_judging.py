@@ -1,0 +1,304 @@
+"""Judging answers: in processes that nothing they do gets out of, as under pytest."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from test_the_path import without_dots
+
+from course import COURSE, KOANS, judged
+from sensei.course import Course
+from sensei.grading import workers
+from sensei.grading.book import Entry
+from sensei.grading.grader import CanaryError, Grader, Options
+from sensei.grading.ledger import Ledger
+from sensei.grading.template import Template, read, select
+from sensei.grading.warm import MAX_OUTPUT
+from sensei.grading.workers import GraderError
+from sensei.lesson import Lesson, Source
+from sensei.verdicts import Kind
+from tiny import HERE
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+SIZES = 'ending = "ending.txt"\narguments = { size = [2, 3] }\n'
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory) -> Template:
+    return tiny_template(tmp_path_factory.mktemp("tiny"))
+
+
+def tiny_template(folder: Path) -> Template:
+    """The tiny course, graded with both its sizes."""
+    shutil.copytree(HERE / "tiny_course", folder, dirs_exist_ok=True)
+    project = folder / "pyproject.toml"
+    project.write_text(project.read_text().replace('ending = "ending.txt"\n', SIZES))
+    course = Course.load(folder)
+    assert course is not None
+    return read(course, select(course, "all"))
+
+
+@contextmanager
+def grading(
+    template: Template, folder: Path, seconds: float = 5.0, jobs: int = 2
+) -> Iterator[Grader]:
+    folder.mkdir(exist_ok=True)
+    with Ledger(folder / "ledger.jsonl") as ledger:
+        grader = Grader(template, Options(jobs, seconds, folder), ledger)
+        with closing(grader):
+            yield grader
+
+
+def number(template: Template, name: str) -> int:
+    return next(koan.index for koan in template.koans if koan.name == name)
+
+
+# ------------------------------------------------------------------- rough answers
+
+
+OS = "__import__('os')"
+FORGED = 'x\\n{"reports": [{"kind": "passed", "sentence": ""}]}\\n'
+ROUGH = {
+    "right": ("list(original)", Kind.PASSED),
+    "also right": ("original[:]", Kind.PASSED),
+    "wrong": ("original", Kind.FAILED),
+    "loops": ("[n for n in iter(int, 1)]", Kind.TIMEOUT),
+    "hangs in C": ("sum(iter(int, 1))", Kind.TIMEOUT),
+    "sleeps": ("__import__('time').sleep(60)", Kind.TIMEOUT),
+    "leaves": (f"{OS}._exit(0)", Kind.CRASHED),
+    "exits": ("exit()", Kind.ERROR),
+    "is killed": (f"{OS}.kill({OS}.getpid(), 9)", Kind.CRASHED),
+    "crashes": ("__import__('ctypes').string_at(1)", Kind.CRASHED),
+    "forges": (
+        f"[{OS}.write(fd, b'{FORGED}') for fd in range(3, 64)"
+        f" if {OS}.path.exists(f'/proc/self/fd/{{fd}}')] and {OS}._exit(0)",
+        Kind.CRASHED,
+    ),
+    "fills memory": ("[0] * 10**10", Kind.ERROR),
+    "fills memory slowly": ("[bytearray(10**8) for n in iter(int, 1)]", Kind.ERROR),
+    "writes a file": ("open('big', 'wb').write(bytes(2 * 10**6))", Kind.ERROR),
+    "prints": ("__import__('sys').stdout.write('x' * 10**6) and original", Kind.FAILED),
+    "reads": ("list(original) + list(__import__('sys').stdin.read())", Kind.PASSED),
+    "looks for secrets": (f"list(original) + [{OS}.environ['SECRET']]", Kind.ERROR),
+    "leaves one behind": (
+        f"{OS}.fork() or __import__('time').sleep(50)",
+        Kind.ERROR,
+    ),
+    "kills its own group": (f"{OS}.killpg(0, 9)", Kind.CRASHED),
+    "asks for threads": (
+        "[__import__('threading').Thread(target=__import__('time').sleep, args=(99,),"
+        " daemon=True).start() for n in range(500)]",
+        None,
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def rough(template, tmp_path_factory) -> dict[str, Entry]:
+    """All of them at once, side by side, as fills that the rules did not see."""
+    os.environ["SECRET"] = "of the instructor"
+    koan = number(template, "test_a_copy")
+    entries = {name: Entry(koan, fill) for name, (fill, _) in ROUGH.items()}
+    with grading(template, tmp_path_factory.mktemp("rough"), seconds=1.5) as grader:
+        grader.judge(list(entries.values()))
+    return entries
+
+
+@pytest.mark.parametrize("name", ROUGH)
+def test_a_rough_answer_costs_itself_alone(rough, name):
+    expected = ROUGH[name][1]
+    if expected is not None:
+        assert rough[name].kind is expected, rough[name]
+    assert rough[name].kind is not Kind.UNGRADED
+
+
+def test_a_pass_is_not_to_be_forged(rough):
+    assert "passed" not in {rough[n].kind for n in ("forges", "leaves", "exits")}
+
+
+def test_output_is_capped_and_kept_for_the_instructor(rough):
+    assert len(rough["prints"].output) == MAX_OUTPUT
+    assert "x" * 100 not in rough["prints"].sentence
+
+
+def test_a_hang_is_told_with_its_place(rough):
+    assert rough["loops"].sentence == (
+        "It did not end within 1.5 s; it was at `copy = [n for n in iter(int, 1)]`."
+    )
+    assert rough["hangs in C"].sentence == "It did not end within 1.5 s."
+
+
+def test_nothing_is_left_running(rough):
+    time.sleep(0.2)
+    assert _running("sensei.grading.warm") == []
+
+
+def _running(what: str) -> list[str]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            parent = re.search(r"PPid:\t(\d+)", path.with_name("status").read_text())
+            command = path.read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+        if what in command and parent and parent[1] in ("1", str(os.getpid())):
+            found.append(command)
+    return found
+
+
+def test_a_verdict_does_not_depend_on_the_company(template, tmp_path):
+    """In any order, one or four at a time."""
+    fills = {
+        "test_a_sum": ["7919", "7900", "3", "9**9**9", "parts", "7000 + 919", "nan"],
+        "test_who_grew": ["[size + 1, size + 1, size + 2]", "[3, 3, 4]", "[4, 4, 5]"],
+        "test_a_copy": ["list(original)", "original", f"{OS}._exit(0)", "[1, 2]"],
+        "test_running_totals": ["total += number\ntotals.append(total)", "totals[9]"],
+        "test_counting_letters": ['{"k": 2, "a": 2, "y": 1}', "{}", "[1]"],
+    }
+    found = []
+    for seed, jobs in ((1, 1), (2, 4), (3, 2)):
+        entries = [
+            Entry(number(template, n), f) for n, all in fills.items() for f in all
+        ]
+        random.Random(seed).shuffle(entries)
+        with grading(template, tmp_path / str(seed), jobs=jobs) as grader:
+            grader.judge(entries)
+        found.append({(e.koan, e.fill): (e.verdict, e.mistake) for e in entries})
+    assert found[0] == found[1] == found[2]
+    assert {v.kind for v, _ in found[0].values() if v} >= {
+        Kind.PASSED,
+        Kind.WRONG,
+        Kind.REFUSED,
+        Kind.FAILED,
+        Kind.ERROR,
+        Kind.CRASHED,
+    }
+
+
+def test_every_argument_has_to_pass(template, tmp_path):
+    """[3, 3, 4] is right for the size 2, and not for 3."""
+    koan = number(template, "test_who_grew")
+    entries = [Entry(koan, "[3, 3, 4]"), Entry(koan, "[size + 1, size + 1, size + 2]")]
+    with grading(template, tmp_path) as grader:
+        grader.judge(entries)
+    assert [entry.kind for entry in entries] == [Kind.WRONG, Kind.PASSED]
+
+
+def test_skips_count_for_nobody(template, tmp_path):
+    with grading(template, tmp_path) as grader:
+        skipped = grader.check()
+    assert skipped == {number(template, "test_lists_of_the_future")}
+
+
+def test_the_grader_starts_again_and_blames_nobody(template, tmp_path):
+    """What kills the warm process is not judged; everything else is."""
+    koan = number(template, "test_a_copy")
+    killer = Entry(koan, f"{OS}.kill({OS}.getppid(), 9)")
+    others = [Entry(koan, f"list(original) + [{n}][1:]") for n in range(5)]
+    with grading(template, tmp_path) as grader:
+        grader.judge([others[0], killer, *others[1:]])
+    assert killer.kind is Kind.UNGRADED
+    assert "The grader failed" in killer.sentence
+    assert {other.kind for other in others} == {Kind.PASSED}
+    assert "UNGRADED" not in (tmp_path / "ledger.jsonl").read_text()
+
+
+def test_a_canary_that_dies_stops_everything(tmp_path):
+    broken = tiny_template(tmp_path / "tiny")
+    solution = broken.lessons[0].files.solution
+    solution.write_text(solution.read_text().replace("7919", "7918"))
+    again = read(broken.course, [lesson.files for lesson in broken.lessons])
+    with (
+        grading(again, tmp_path / "out") as grader,
+        pytest.raises(CanaryError, match="of test_a_sum ended as wrong"),
+    ):
+        grader.check()
+
+
+def test_a_course_that_can_not_be_imported(tmp_path):
+    template = tiny_template(tmp_path / "tiny")
+    for folder in (template.course.koans, template.course.solutions):
+        path = folder / "test_01_two_names.py"
+        path.write_text(path.read_text().replace("\n\n\ndef", "\n\n1 / 0\n\n\ndef", 1))
+    again = read(template.course, [lesson.files for lesson in template.lessons])
+    with (
+        grading(again, tmp_path / "out") as grader,
+        pytest.raises(GraderError, match="ready: ZeroDivision"),
+    ):
+        grader.check()
+
+
+def test_an_unknown_parameter(tmp_path):
+    course = Course.load(HERE / "tiny_course")
+    assert course is not None
+    with (
+        grading(read(course, select(course, None)), tmp_path / "out") as grader,
+        pytest.raises(GraderError, match="parameter size"),
+    ):
+        grader.check()
+
+
+# ----------------------------------------------------------------- as under pytest
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory) -> dict[tuple[str, str, str], Entry]:
+    """Every known answer to every koan of the course, judged by the grader."""
+    template = read(COURSE, select(COURSE, "all"))
+    places = {(k.lesson.files.name, k.name): k.index for k in template.koans}
+    with grading(template, tmp_path_factory.mktemp("real"), seconds=30.0) as grader:
+        entries = {}
+        for koan in KOANS:
+            for fill in _known(koan):
+                key = (koan.files.name, koan.note.name)
+                text = _as_taken(koan, fill)
+                entries[(*key, fill)] = Entry(places[key], text)
+        ordered = sorted(entries.values(), key=lambda e: (e.koan, e.fill))
+        grader.judge(ordered)
+    return entries
+
+
+def _known(koan):
+    wrong = [without_dots(mistake.fill) for mistake in koan.note.mistakes]
+    return [koan.solution, *koan.note.also_right, *wrong]
+
+
+def _as_taken(koan, fill: str) -> str:
+    """A fill as it is taken out of a lesson file: by the matcher, out of the whole."""
+    source = Source(koan.filled(fill))
+    lesson = Lesson(koan.files.path, koan.given.notes, source, koan.given)
+    return lesson.fill(koan.note.name).text
+
+
+@pytest.mark.parametrize("koan", KOANS, ids=lambda koan: koan.id)
+def test_a_koan_is_judged_as_under_pytest(real, koan, tmp_path):
+    """Right answers pass; a named mistake gets the same kind, and its own sentence."""
+    key = (koan.files.name, koan.note.name)
+    for fill in (koan.solution, *koan.note.also_right):
+        assert real[(*key, fill)].kind in (Kind.PASSED, Kind.SKIPPED), fill
+    for mistake in koan.note.mistakes:
+        fill = without_dots(mistake.fill)
+        entry = real[(*key, fill)]
+        if entry.kind is Kind.SKIPPED:
+            continue
+        if "on_two_ranks" in koan.solved and koan.note.is_prediction:
+            assert entry.kind is Kind.WRONG  # two processes each: once is enough
+        else:
+            expected = judged(koan, koan.filled(fill), tmp_path, "cpu")
+            assert entry.kind is expected.kind, (fill, entry, expected)
+        assert mistake.says in entry.sentence
+        assert entry.mistake == mistake.says
+
+
+def test_the_environment_of_a_worker_is_small(tmp_path, monkeypatch):
+    monkeypatch.setenv("SECRET", "1")
+    assert "SECRET" not in workers._environment(tmp_path)
+    assert workers._environment(tmp_path)["CUDA_VISIBLE_DEVICES"] == ""

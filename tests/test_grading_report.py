@@ -1,0 +1,447 @@
+"""The report page: what it counts, what it hides, and how it is in a browser."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from browser import CHROMIUM, Browser
+from course import ROOT
+from made_class import HOSTILE, Made, made_class
+
+jsonschema = pytest.importorskip("jsonschema")
+pytest.importorskip("jinja2")
+
+from sensei.grading import report  # noqa: E402
+from sensei.grading.results import Results  # noqa: E402
+from sensei.grading.shown import clean  # noqa: E402
+
+SCHEMA = json.loads(
+    (ROOT / "sensei/grading/results.schema.json").read_text(encoding="utf-8")
+)
+FELL = {kind.name for kind in report.KINDS if kind.fell}
+
+
+def small() -> Made:
+    """Three koans in two lessons."""
+
+    def koan(name):
+        return {
+            "koan": f"test_{name}",
+            "points": 2 if name == "two" else 1,
+            "is_prediction": True,
+            "asks": f"assert {name} == __",
+            "mistakes": [],
+            "skipped": False,
+        }
+
+    return Made(
+        [
+            {
+                "lesson": "01",
+                "file": "koans/test_01_a.py",
+                "title": "a",
+                "koans": [koan("one"), koan("two")],
+            },
+            {
+                "lesson": "02",
+                "file": "koans/test_02_b.py",
+                "title": "b",
+                "koans": [koan("three")],
+            },
+        ]
+    )
+
+
+def board(made: Made | dict) -> report.Board:
+    told = made.told() if isinstance(made, Made) else made
+    jsonschema.validate(told, SCHEMA)
+    return report.Board(Results.parse(told))
+
+
+def page(made: Made | dict, **right: str) -> str:
+    told = made.told() if isinstance(made, Made) else made
+    return report.page(Results.parse(told, right))
+
+
+# ----------------------------------------------------------------------- counting
+
+
+@pytest.fixture
+def graded() -> Made:
+    """Five learners; four fall at koan two, three of them in the same way."""
+    made = small()
+    ok = {
+        n: made.answer(f"test_{n}", "passed", f"RIGHT_{n}")
+        for n in ("one", "two", "three")
+    }
+    named = made.answer("test_two", "wrong", "7", mistake="You took `7` for it.")
+    unnamed = made.answer("test_two", "wrong", '[1,\n "2"]', sentence="Entry 1 holds.")
+    blank = made.answer("test_three", "blank")
+    missing = {n: made.answer(f"test_{n}", "missing") for n in ok}
+
+    def give(name, one, two, three):
+        made.learner(name, {"test_one": one, "test_two": two, "test_three": three})
+
+    give("ada", ok["one"], ok["two"], ok["three"])
+    give("ben", ok["one"], unnamed, blank)
+    give("cem", ok["one"], unnamed, missing["three"])
+    give("dot", ok["one"], unnamed, ok["three"])
+    give("eve", ok["one"], named, ok["three"])
+    give("fay", *missing.values())
+    return made
+
+
+def test_koans_stand_by_how_many_fell_there(graded):
+    counted = [(koan.name, koan.fell) for koan in board(graded).ranked]
+    assert counted == [("test_two", 4), ("test_three", 0), ("test_one", 0)]
+
+
+def test_wrong_answers_stand_by_how_often_they_were_given(graded):
+    [two] = [koan for koan in board(graded).koans if koan.name == "test_two"]
+    found = [(given.fill, given.learners, given.says) for given in two.wrong]
+    assert found == [
+        ('[1,\n "2"]', [1, 2, 3], ""),  # its sentence was for who gave it
+        ("7", [4], "You took `7` for it."),
+    ]
+
+
+def test_an_answer_without_a_name_that_three_gave_is_a_candidate(graded):
+    [two] = [koan for koan in board(graded).koans if koan.name == "test_two"]
+    [mistake] = tomllib.loads(two.snippet)["test_two"]["mistakes"]
+    assert mistake["fill"] == '[1,\n "2"]'
+    assert mistake["says"].strip()
+    graded.learners.pop(1)
+    for learner in graded.learners:
+        learner["koans"] = learner["koans"][:]
+    assert all(not koan.candidates for koan in board(graded).koans)
+
+
+def test_a_snippet_can_be_pasted_into_the_notes(graded, tmp_path):
+    from sensei.notes import load
+
+    notes = ROOT / "koans/test_01_piling_up.toml"
+    made = Made()
+    name = "test_one_backward"
+    rest = {k["koan"]: made.answer(k["koan"], "blank") for _, k in made.koans}
+    number = made.answer(name, "wrong", '{"a": "\\\\x\t"}')
+    for n in range(3):
+        made.learner(str(n), {**rest, name: number})
+    [koan] = [koan for koan in board(made).koans if koan.name == name]
+    copy = tmp_path / notes.name
+    copy.write_text(notes.read_text("utf-8") + "\n" + koan.snippet + "\n", "utf-8")
+    assert load(copy).koans[name].mistakes[-1].fill == '{"a": "\\\\x\t"}'
+
+
+@pytest.mark.parametrize("text", HOSTILE[:9])
+def test_a_text_of_toml_comes_back(text):
+    quoted = report.toml(text)
+    assert clean(quoted) == quoted
+    assert tomllib.loads(f"a = {quoted}") == {"a": text}
+
+
+def test_totals_and_who_handed_in_what(graded):
+    found = board(graded)
+    assert [learner.name for learner in found.nothing] == ["fay"]
+    assert [(x.name, x.absent) for x in found.partly] == [("cem", ("02",))]
+    assert dict(found.totals) == {
+        **dict.fromkeys((label for label, _ in found.totals), 0),
+        "100 %": 1,
+        "50 to 59 %": 2,
+        "20 to 29 %": 2,
+        "0 to 9 %": 1,
+    }
+    assert sum(count for _, count in found.totals) == 6
+    assert found.median == "1.5"  # of 0 1 1 2 2 4
+
+
+def test_counts_of_a_class_are_those_of_a_slow_count():
+    told = made_class(60)
+    found = board(told)
+    for place, koan in enumerate(found.koans):
+        verdicts = [learner["koans"][place]["verdict"] for learner in told["learners"]]
+        assert koan.fell == sum(verdict in FELL for verdict in verdicts)
+        assert sum(len(given.learners) for given in koan.wrong) == koan.fell
+
+
+def test_every_verdict_has_a_sign_and_a_letter_of_its_own():
+    names = SCHEMA["$defs"]["verdict"]["enum"]
+    assert sorted(kind.name for kind in report.KINDS) == sorted(names)
+    assert len({kind.sign for kind in report.KINDS}) == len(names)
+    assert len({kind.letter for kind in report.KINDS}) == len(names)
+
+
+# ------------------------------------------------------------------ what it hides
+
+
+def test_right_answers_are_there_only_when_asked_for(graded):
+    right = {"test_one": "RIGHT_one", "test_two": "RIGHT_two"}
+    assert "RIGHT_" not in page(graded)
+    shown = page(graded, **right)
+    assert "RIGHT_one" in shown and "RIGHT_two" in shown
+    assert "Not for learners" in shown
+
+
+def test_a_page_says_nothing_twice_differently(graded):
+    assert page(graded) == page(graded)
+
+
+def test_what_learners_wrote_is_text():
+    text = page(made_class(30, hostile=True))
+    assert text.count("<script") == 2
+    assert "<img" not in text and "<svg onload" not in text
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", text)
+    assert "x" * 400 not in text
+    [data] = re.findall(r'id="data">(.*?)</script>', text, re.DOTALL)
+    assert "<" not in data
+    json.loads(data)
+
+
+def test_an_empty_class_makes_an_empty_page():
+    assert "no submission" in page(made_class(0))
+    assert "0 learners" in page(made_class(0))
+
+
+def test_a_course_without_koans_makes_a_page():
+    page(Made([]))
+
+
+# -------------------------------------------------------------------- in a browser
+
+needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium here")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    browser = Browser()
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """Pages of classes, each made once."""
+    folder = tmp_path_factory.mktemp("pages")
+
+    def of(count, hostile=False):
+        path = folder / f"{count}-{hostile}.html"
+        if not path.exists():
+            path.write_text(page(made_class(count, hostile=hostile)), "utf-8")
+        return path
+
+    return of
+
+
+def opened(browser: Browser, path: Path, width: int = 1280) -> Browser:
+    browser.open(path, width)
+    browser.until("!window.heat || heat.dataset.done === 'yes'")
+    return browser
+
+
+def alone(browser: Browser, path: Path) -> None:
+    """Hold the page to have asked for nothing else and complained of nothing."""
+    assert [url for url in browser.requests if not url.startswith("data:,")] == [
+        path.as_uri()
+    ]
+    assert browser.said == []
+
+
+@needs_chromium
+@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("count", [0, 10, 200, 500])
+def test_a_page_opens_quietly_and_fits(browser, pages, count, scheme, width):
+    path = pages(count)
+    browser.scheme(scheme)
+    opened(browser, path, width)
+    alone(browser, path)
+    assert browser.value("document.documentElement.scrollWidth") <= width
+    if count:
+        cells = browser.value("document.querySelectorAll('#heat td').length")
+        assert cells == count * len(Made().koans)
+        assert browser.value(
+            "[...document.querySelectorAll('#heat td')].every(td => td.textContent)"
+        )
+
+
+@needs_chromium
+def test_a_page_of_500_is_small_and_soon_there(browser, pages):
+    path = pages(500)
+    assert path.stat().st_size < 3_000_000
+    times = []
+    for _ in range(4):
+        opened(browser, path)
+        times.append(
+            browser.value("performance.getEntriesByType('navigation')[0].loadEventEnd")
+        )
+    assert min(times) < 1000, times  # the least: others work on this machine too
+
+
+@needs_chromium
+def test_nothing_that_learners_wrote_is_run(browser, pages):
+    path = pages(30, hostile=True)
+    opened(browser, path)
+    browser.value("document.querySelectorAll('details').forEach(d => d.open = true)")
+    for cell in range(1, 40, 3):
+        browser.value(f"document.querySelectorAll('#heat td')[{cell} * 77].focus()")
+        browser.value(f"document.querySelectorAll('#heat td')[{cell} * 77].click()")
+    alone(browser, path)
+    assert browser.value("window.pwned") is None
+    assert "<script>window.pwned=1</script>" in browser.value("document.body.innerText")
+    assert "7 * 191" in browser.value("heat.innerText")
+
+
+@needs_chromium
+def test_sorting_and_filtering_by_the_keyboard(browser, pages):
+    opened(browser, pages(200))
+    shown = (
+        "[...document.querySelectorAll('#heat tbody th b')].map(b => +b.textContent)"
+    )
+    columns = "[...document.querySelectorAll('#heat tr.counts th')].slice(1)"
+    fell = f"{columns}.map(th => +th.textContent)"
+    focused = "document.activeElement.id"
+
+    while browser.value(focused) != "lesson":
+        browser.press("Tab")
+    assert (
+        browser.value("getComputedStyle(document.activeElement).outlineStyle")
+        == "solid"
+    )
+    browser.press("ArrowDown", "ArrowDown")
+    assert browser.value("lesson.value") == "02"
+    assert browser.value(f"{columns}.length") == 7
+    items = "[...document.querySelectorAll('#koan-list > li')].filter(li => !li.hidden)"
+    assert browser.value(f"{items}.length") == 7
+    assert browser.value(f"{items}.every(li => li.dataset.lesson === '02')")
+    browser.press("ArrowUp", "ArrowUp")
+
+    along = browser.value(fell)
+    browser.press("Tab", "ArrowDown")
+    assert browser.value(focused) == "koan-order"
+    assert browser.value(fell) == sorted(along, reverse=True) != along
+
+    browser.press("Tab", "ArrowDown")
+    browser.until(
+        "heat.dataset.done === 'yes' && heat.querySelectorAll('tr').length > 200"
+    )
+    low = browser.value(shown)
+    assert len(low) == 200 and low == sorted(low)
+    browser.press("ArrowDown")
+    browser.until("heat.querySelectorAll('tr').length > 200")
+    assert browser.value(shown) == low[::-1]
+    alone(browser, pages(200))
+
+
+@needs_chromium
+def test_from_cell_to_cell_by_the_keyboard(browser, pages):
+    opened(browser, pages(10))
+    while browser.value("document.activeElement.tagName") != "TD":
+        browser.press("Tab")
+    browser.press("ArrowDown", "ArrowRight", "ArrowRight", "ArrowLeft")
+    here = "document.activeElement"
+    place = f"[{here}.parentNode.sectionRowIndex, {here}.cellIndex]"
+    assert browser.value(place) == [1, 2]
+    assert (
+        browser.value("getComputedStyle(document.activeElement).outlineStyle")
+        == "solid"
+    )
+    told = browser.value("detail.textContent")
+    name = browser.value(
+        "document.activeElement.parentNode.querySelector('bdi').textContent"
+    )
+    assert told.startswith(name) and "01 one backward" in told
+    assert browser.value("document.activeElement.getAttribute('aria-label')") in (
+        f"{name}, 01 one backward: {kind.name}" for kind in report.KINDS
+    )
+    browser.press("End", "ArrowDown", control=True)
+    assert browser.value(place) == [9, 77]
+    browser.press("Tab")
+    assert browser.value("document.activeElement.tagName") != "TD"  # out again
+
+
+@needs_chromium
+def test_a_cell_tells_what_was_written_and_what_is_behind_it(browser, pages):
+    path = pages(10)
+    opened(browser, path)
+    browser.value(
+        "[...document.querySelectorAll('#heat td.k-w')].find(td => "
+        "{ td.click(); return detail.querySelector('br') }).tagName"
+    )
+    assert browser.value("detail.querySelector('code').textContent")
+    says = browser.value("detail.lastChild.textContent")
+    assert says in {
+        mistake["says"].replace("`", "")
+        for _, koan in Made().koans
+        for mistake in koan["mistakes"]
+    }
+
+
+@needs_chromium
+def test_the_list_of_koans_by_the_keyboard(browser, pages):
+    opened(browser, pages(10))
+    places = (
+        "[...document.querySelectorAll('#koan-list > li')].map(li => +li.dataset.place)"
+    )
+    ranked = browser.value(places)
+    browser.value("document.getElementById('list-order').focus()")
+    browser.press("ArrowDown")
+    assert browser.value(places) == sorted(ranked) != ranked
+    browser.press("Tab")
+    is_open = "document.activeElement.closest('details').open"
+    before = browser.value(is_open)
+    browser.press("Enter")
+    assert browser.value(is_open) is not before
+
+
+@needs_chromium
+def test_it_tells_all_but_the_map_without_script(browser, pages):
+    browser.send("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        browser.open(pages(10))
+        html = browser.send("DOM.getDocument", depth=-1)
+    finally:
+        browser.send("Emulation.setScriptExecutionDisabled", value=False)
+    text = json.dumps(html)
+    for said in ("scripts are off", "Ada Lovelace", "Not handed in", "Totals"):
+        assert said in text
+
+
+@needs_chromium
+def test_it_can_be_printed(browser, pages, tmp_path):
+    opened(browser, pages(10))
+    browser.printed(tmp_path / "page.pdf")
+    assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
+    assert browser.value("[...document.querySelectorAll('details')].every(d => d.open)")
+
+
+# ------------------------------------------------------------------------ contrast
+
+
+def _luminance(color: str) -> float:
+    digits = color.lstrip("#")
+    if len(digits) == 3:
+        digits = "".join(digit * 2 for digit in digits)
+    parts = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+    linear = [
+        p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everything_can_be_read(scheme):
+    css = (report.TEMPLATES / "report.css").read_text("utf-8")
+    blocks = re.findall(r":root \{(.*?)\}", css, re.DOTALL)
+    block = blocks[0 if scheme == "light" else 1]
+    colors = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]+)", block))
+    pairs = [(f"{kind}-ink", kind) for kind in "pwfrebm"]
+    pairs += [
+        (ink, on) for ink in ("ink", "soft", "accent") for on in ("page", "raised")
+    ]
+    for ink, on in pairs:
+        dark, light = sorted(_luminance(colors[name]) for name in (ink, on))
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, (scheme, ink, on)

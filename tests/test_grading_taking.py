@@ -1,0 +1,539 @@
+"""Reading what was handed in, and taking the answers out of it. Nothing runs here."""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+import re
+import stat
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sensei.course import Course
+from sensei.grading import submissions
+from sensei.grading.answers import Reader
+from sensei.grading.book import Book
+from sensei.grading.pieces import QuickReader
+from sensei.grading.submissions import Unusable, entries, read
+from sensei.grading.template import Template, TemplateError, find, select
+from sensei.grading.template import read as read_template
+from sensei.verdicts import Kind
+from tiny import HERE
+
+NAMES = ["test_01_two_names", "test_02_changing_lists"]
+ONE, TWO = (f"{name}.py" for name in NAMES)
+
+
+@pytest.fixture(scope="module")
+def template() -> Template:
+    course = Course.load(HERE / "tiny_course")
+    assert course is not None
+    return read_template(course, select(course, "all"))
+
+
+# -------------------------------------------------------------------- the folder
+
+
+def zipped(path: Path, members: dict[str, bytes], **how: object) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return path
+
+
+def folder(path: Path, members: dict[str, bytes]) -> Path:
+    for name, data in members.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(
+    "make", [folder, lambda p, m: zipped(p.with_suffix(".zip"), m)]
+)
+@pytest.mark.parametrize(
+    "where", ["", "koans/", "ann-main/koans/further_on/", "a/b c/d/", "homework\u00e9/"]
+)
+def test_lesson_files_are_found_wherever_they_are(tmp_path, make, where):
+    path = make(
+        tmp_path / "ann", {where + ONE: b"1", where + TWO: b"2", where + "x": b""}
+    )
+    assert read(path, NAMES).files == {NAMES[0]: b"1", NAMES[1]: b"2"}
+
+
+@pytest.mark.parametrize("name", ["{}-1.py", "{} (2).py", "{}(3).py", "{}_4.py"])
+def test_a_number_that_a_platform_adds_is_no_matter(tmp_path, name):
+    path = folder(tmp_path / "ann", {name.format(NAMES[0]): b"1"})
+    assert list(read(path, NAMES).files) == NAMES[:1]
+
+
+def test_a_checkout_has_solutions_and_caches_that_are_not_the_answers(tmp_path):
+    members = {
+        f"koans/{ONE}": b"mine",
+        f"solutions/{ONE}": b"right",
+        f".git/{ONE}": b"old",
+    }
+    path = folder(tmp_path / "ann", {**members, f"venv/{ONE}": b"other"})
+    assert read(path, NAMES).files == {NAMES[0]: b"mine"}
+
+
+def test_two_files_of_a_lesson_are_nobodys_to_choose_from(tmp_path):
+    path = folder(tmp_path / "ann", {f"a/{ONE}": b"1", f"b/{ONE}": b"2", TWO: b"3"})
+    found = read(path, NAMES)
+    assert found.refused == {
+        NAMES[0]: f"there are two different files of this lesson (a/{ONE}, b/{ONE})"
+    }
+    assert list(found.files) == NAMES[1:]
+
+
+def test_two_copies_of_one_file_are_one(tmp_path):
+    path = folder(tmp_path / "ann", {f"a/{ONE}": b"1", f"b/{ONE}": b"1"})
+    assert read(path, NAMES).files == {NAMES[0]: b"1"}
+
+
+def test_links_are_not_followed(tmp_path):
+    secret = folder(tmp_path / "elsewhere", {ONE: b"secret", TWO: b"secret"})
+    path = folder(tmp_path / "ann", {"x": b""})
+    (path / ONE).symlink_to(secret / ONE)
+    (path / "more").symlink_to(secret)
+    found = read(path, NAMES)
+    assert found.files == {}
+    assert found.remarks == [
+        "more is a link; links are not followed",
+        f"{ONE} is a link; links are not followed",
+    ]
+    (tmp_path / "bob").symlink_to(secret)
+    with pytest.raises(Unusable, match="a link"):
+        read(tmp_path / "bob", NAMES)
+
+
+def test_a_pipe_and_a_huge_file_are_not_read(tmp_path):
+    path = folder(tmp_path / "ann", {"x": b""})
+    os.mkfifo(path / ONE)
+    with (path / TWO).open("wb") as file:
+        file.truncate(100 * 1024**2)
+    found = read(path, NAMES)
+    assert found.refused == {
+        NAMES[0]: "it is no ordinary file",
+        NAMES[1]: "it has more than 256 KB",
+    }
+
+
+def test_an_unreadable_folder_is_a_reason(tmp_path, monkeypatch):
+    path = folder(tmp_path / "ann", {ONE: b"1"})
+
+    def denied(folder):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(submissions.os, "scandir", denied)
+    with pytest.raises(Unusable, match="can't be read: Permission denied"):
+        read(path, NAMES)
+
+
+def test_too_many_files_and_folders_too_deep(tmp_path, monkeypatch):
+    monkeypatch.setattr(submissions, "MAX_ENTRIES", 5)
+    path = folder(tmp_path / "ann", {f"{n}.txt": b"" for n in range(6)})
+    with pytest.raises(Unusable, match="more than 5 files"):
+        read(path, NAMES)
+    deep = folder(tmp_path / "bob", {"d/" * 32 + "x": b""})
+    monkeypatch.setattr(submissions, "MAX_ENTRIES", 500)
+    with pytest.raises(Unusable, match="more than 30 deep"):
+        read(deep, NAMES)
+
+
+# --------------------------------------------------------------------------- zips
+
+
+@pytest.mark.parametrize(
+    "name", [f"../{ONE}", f"/etc/{ONE}", f"a/../../{ONE}", f"C:/{ONE}"]
+)
+def test_a_path_out_of_the_zip(tmp_path, name):
+    with pytest.raises(Unusable, match="leads out"):
+        read(zipped(tmp_path / "z.zip", {name: b"1"}), NAMES)
+
+
+def test_a_path_out_of_the_zip_with_backslashes(tmp_path):
+    path = zipped(tmp_path / "z.zip", {f"..!{ONE}": b"1"})
+    path.write_bytes(path.read_bytes().replace(b"..!", b"..\\"))
+    with pytest.raises(Unusable, match="leads out"):
+        read(path, NAMES)
+
+
+def test_a_link_in_a_zip(tmp_path):
+    member = zipfile.ZipInfo(ONE)
+    member.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
+        archive.writestr(member, "/etc/passwd")
+    found = read(tmp_path / "z.zip", NAMES)
+    assert found.refused == {NAMES[0]: "it is a link; links are not followed"}
+
+
+def test_an_encrypted_zip(tmp_path):
+    path = zipped(tmp_path / "z.zip", {ONE: b"1"})
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(data)
+    assert read(path, NAMES).refused == {NAMES[0]: "it is encrypted"}
+
+
+@pytest.mark.parametrize("keep", [0, 10, 0.3, 0.6, 0.9, -1])
+def test_a_truncated_zip(tmp_path, keep):
+    path = zipped(tmp_path / "z.zip", {ONE: os.urandom(5000), TWO: b"2"})
+    data = path.read_bytes()
+    path.write_bytes(data[: keep if isinstance(keep, int) else int(len(data) * keep)])
+    with pytest.raises(Unusable, match="broken zip"):
+        read(path, NAMES)
+
+
+def test_a_zip_with_a_broken_member(tmp_path):
+    path = zipped(tmp_path / "z.zip", {ONE: b"abc" * 1000})
+    data = bytearray(path.read_bytes())
+    data[60] ^= 0xFF
+    path.write_bytes(data)
+    with pytest.raises(Unusable, match="zip"):
+        read(path, NAMES)
+
+
+def test_a_zip_bomb(tmp_path):
+    path = tmp_path / "z.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for n in range(9):
+            with archive.open(f"{n}.txt", "w") as file:
+                for _ in range(64):
+                    file.write(bytes(1024**2))
+    with pytest.raises(Unusable, match="would unpack to more than 512 MB"):
+        read(path, NAMES)
+
+
+def test_a_zip_that_lies_about_a_bomb(tmp_path):
+    path = zipped(tmp_path / "z.zip", {ONE: bytes(10 * 1024**2)})
+    data = path.read_bytes()
+    size = (10 * 1024**2).to_bytes(4, "little")
+    path.write_bytes(data.replace(size, (100).to_bytes(4, "little")))
+    try:
+        found = read(path, NAMES)
+    except Unusable:
+        return
+    assert found.files == {} or len(found.files[NAMES[0]]) <= 256 * 1024
+
+
+def test_a_zip_with_too_many_members(tmp_path, monkeypatch):
+    monkeypatch.setattr(submissions, "MAX_ENTRIES", 5)
+    with pytest.raises(Unusable, match="more than 5 files"):
+        read(zipped(tmp_path / "z.zip", {str(n): b"" for n in range(6)}), NAMES)
+
+
+def test_a_zip_of_zips_and_a_zip64_and_no_zip(tmp_path):
+    inner = zipped(tmp_path / "inner.zip", {ONE: b"1"}).read_bytes()
+    assert read(zipped(tmp_path / "z.zip", {"inner.zip": inner}), NAMES).files == {}
+    huge = io.BytesIO(inner)
+    data = huge.getvalue()
+    at = data.rindex(b"PK\x05\x06")
+    (tmp_path / "z.zip").write_bytes(data[:at] + b"PK\x06\x07" + bytes(16) + data[at:])
+    with pytest.raises(Unusable, match="zip64"):
+        read(tmp_path / "z.zip", NAMES)
+    (tmp_path / "essay.pdf").write_bytes(b"%PDF")
+    with pytest.raises(Unusable, match="neither a folder nor a zip"):
+        read(tmp_path / "essay.pdf", NAMES)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_a_damaged_zip_is_never_more_than_unusable(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("zip") / "z.zip"
+    raw = bytearray(zipped(path, {ONE: b"import torch\n" * 50}).read_bytes())
+    for _ in range(data.draw(st.integers(1, 8))):
+        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(raw)
+    try:
+        read(path, NAMES)
+    except Unusable as reason:
+        assert str(reason)
+
+
+# ------------------------------------------------------------------------ the class
+
+
+def test_ids_are_safe_and_their_own(tmp_path):
+    names = ["ann", "Ann", "bob", "c d", "=cmd", "x\ny", "<b>", "\u202etxt"]
+    for name in names:
+        (tmp_path / name).mkdir()
+    zipped(tmp_path / "bob.zip", {})
+    os.mkdir(os.fsencode(tmp_path) + b"/\xff\xfe")
+    (tmp_path / ".DS_Store").write_bytes(b"")
+    found = entries(tmp_path, NAMES)
+    ids = [entry.id for entry in found]
+    assert len(ids) == len({id.casefold() for id in ids}) == len(names) + 2
+    assert all(
+        set(id) <= set("-._abcdefghijklmnopqrstuvwxyzABC0123456789") for id in ids
+    )
+    assert not any(id.startswith((".", "-")) for id in ids)
+    assert [e.id for e in found if e.name == "bob"][0].startswith("bob-")
+    assert ids == sorted(ids)
+
+
+def test_one_submission_is_a_class_of_one(tmp_path):
+    assert [e.id for e in entries(folder(tmp_path / "ann", {ONE: b""}), NAMES)] == [
+        "ann"
+    ]
+    checkout = folder(tmp_path / "bob", {f"koans/{ONE}": b""})
+    assert [entry.id for entry in entries(checkout, NAMES)] == ["bob"]
+    path = zipped(tmp_path / "cid.zip", {ONE: b""})
+    assert [entry.id for entry in entries(path, NAMES)] == ["cid"]
+
+
+def test_no_class_at_all(tmp_path):
+    assert entries(tmp_path, NAMES) == []
+    with pytest.raises(Unusable, match="neither a folder nor a zip"):
+        entries(tmp_path / "nowhere", NAMES)
+
+
+# ------------------------------------------------------------------------ answers
+
+
+def solved(template: Template, number: int = 0) -> str:
+    return template.lessons[number].given.solution.decoded
+
+
+def take(template: Template, data: bytes, number: int = 0, reader: type = QuickReader):
+    book = Book()
+    taken = reader(template, template.lessons[number], book).read(data)
+    return taken, [book.entries[n] for n in taken.numbers]
+
+
+def test_the_fills_are_taken(template):
+    taken, found = take(template, solved(template).encode())
+    assert [entry.fill for entry in found] == [
+        "7919",
+        "[size + 1, size + 1, size + 2]",
+        "[True, False, True]",
+    ]
+    assert (taken.changed, taken.around, taken.fault) == ((), "", "")
+
+
+def test_blank_and_missing_are_told_apart(template):
+    text = template.lessons[0].source.decoded
+    start = text.index("def test_who_grew")
+    end = text.index("def test_same_or_equal")
+    _, found = take(template, (text[:start] + text[end:]).encode())
+    assert [entry.kind for entry in found] == [Kind.BLANK, Kind.MISSING, Kind.BLANK]
+
+
+def test_reformatting_comments_and_prints_are_free(template):
+    text = solved(template)
+    text = text.replace(
+        "    assert sum(parts) == 7919",
+        "    print(parts)\n    assert (\n        sum(parts) == 7919  # really\n    )",
+    )
+    text = "# Ann\n" + text.replace("\n", "\r\n")
+    taken, found = take(template, text.encode("utf-8-sig"))
+    assert found[0].fill == "7919"
+    assert (taken.changed, taken.around) == ((), "")
+
+
+def test_a_changed_koan_is_graded_as_given_and_marked(template):
+    text = solved(template).replace("19]", "20]").replace("7919", "7920")
+    taken, found = take(template, text.encode())
+    assert found[0].fill == "7920"
+    assert taken.changed == (0,)
+
+
+def test_a_koan_whose_blank_is_not_to_be_found(template):
+    text = solved(template).replace("assert sum(parts) == 7919", "assert True")
+    taken, found = take(template, text.encode())
+    assert found[0].kind is Kind.ERROR
+    assert "not as it was given" in found[0].sentence
+    assert [entry.fill for entry in found[1:]] != ["", ""]
+
+
+def test_what_is_changed_around_koans_is_told_and_has_no_effect(template):
+    text = solved(template).replace(
+        "from sensei import __", "from sensei import __\nx = 1"
+    )
+    taken, found = take(template, text.encode())
+    assert taken.around == "`x = 1` was not given"
+    assert found[0].fill == "7919"
+
+
+def test_a_koan_that_is_there_twice(template):
+    text = solved(template) + "\n\ndef test_a_sum():\n    assert True\n"
+    _, found = take(template, text.encode())
+    assert "there twice" in found[0].sentence
+
+
+DEEP = "(" * 10_000 + "1" + ")" * 10_000
+BAD = {
+    "not UTF-8": ("#\n#\n# \xe9", "it is not UTF-8"),
+    "NUL": ("x = '\0'", "null bytes"),
+    "syntax": ("def test_a_sum(:", "invalid syntax"),
+    "tabs": ("if 1:\n        x\n\tx", "unindent|tabs"),
+    "deep parentheses": (f"x = {DEEP}", "too many nested|nested too deeply"),
+    "deep minus": (f"x = {'-' * 10_000}1", "nested too deeply"),
+    "deep list": (f"x = {'[' * 150}{']' * 150}", "nested too deeply"),
+    "long sum": (f"x = 1{'+1' * 10_000}", "nested too deeply"),
+    "long chain": (f"x = a{'.b' * 10_000}", "nested too deeply"),
+    "many blocks": ("".join(" " * i + "if 1:\n" for i in range(200)), "indent|deep"),
+    "million digits": (f"x = {'9' * 200_000}", "too long|Exceeds the limit"),
+    "codec": ("# coding: rot13", "unknown encoding|not UTF-8|rot13"),
+    "latin": ("# coding: latin-1", "declares that it is"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_file_that_can_not_be_read(template, name):
+    text, reason = BAD[name]
+    data = text.encode("latin-1") + b"\n" + solved(template).encode()
+    taken, found = take(template, data)
+    assert {entry.kind for entry in found} == {Kind.ERROR}
+    assert re.search(reason, taken.fault), taken.fault
+
+
+@pytest.mark.parametrize(
+    "fill",
+    [
+        f"[{'0, ' * 5000}]",
+        f"'{'x' * 20_000}'",
+        "9**9**9",
+        "-" * 80 + "1",
+        "(1 if 1 else 2)",
+    ],
+)
+def test_an_odd_fill_is_taken_or_refused(template, fill):
+    _, found = take(template, solved(template).replace("7919", fill).encode())
+    assert found[0].fill
+    assert found[0].kind in (Kind.UNGRADED, Kind.REFUSED)
+
+
+@pytest.mark.parametrize(
+    ("fill", "comes_back"),
+    [
+        ("'a' 'b'", True),
+        ('f"{original!r:>{3}}"', True),
+        ("'''a\n  b'''", True),
+        ('f"""a\n{original}"""', None),
+        ("'\\ud800'", True),
+        ("b'\\xff'", True),
+        ("1e999", True),
+        ("0x_ff", True),
+        ("list(\n  original\n )", True),
+    ],
+)
+def test_a_fill_enters_the_koan_as_it_was_or_not_at_all(template, fill, comes_back):
+    text = solved(template, 1).replace("list(original)", f"({fill})", 1)
+    _, found = take(template, text.encode(), 1)
+    entry = found[2]
+    if comes_back is not None:
+        assert (entry.kind is Kind.UNGRADED) is comes_back, entry
+
+
+def test_a_koan_of_thousands_of_statements_takes_no_time(template):
+    lines = "    second.append(1)\n" * 10_000
+    text = solved(template).replace("    second.append(1)\n", lines)
+    _, found = take(template, text.encode())
+    assert "not as it was given" in found[1].sentence
+
+
+# ------------------------------------------------------------------ piece by piece
+
+
+EDITS = [
+    ("7919", "7900"),
+    ("7919", "__"),
+    ("19]", "20]"),
+    ("\n", "\r\n"),
+    ("def test_a_sum", "@skip\ndef test_a_sum"),
+    ("def test_who_grew", "x = 1\n\n\ndef test_who_grew"),
+    ("def test_who_grew", "if 1:\n    x = 1\ndef test_who_grew"),
+    ("def test_who_grew", 'x = """\ndef test_x(): pass\n"""\ndef test_who_grew'),
+    ("def test_who_grew", "x = \\\n\ndef test_who_grew"),
+    ("def test_who_grew", "(\ndef test_who_grew"),
+    ("def test_who_grew", "def test_a_sum"),
+    ("def test_who_grew", "class A:\n  def f(): pass\ndef test_who_grew"),
+    ("from sensei import __", ""),
+    ("from sensei import __", "from sensei import *"),
+    ("from sensei import __", "# coding: latin-1"),
+    ("    second.append(1)", "    print(second)\n    second.append(1)"),
+    ("    third.append(2)", "    third.append(2)\n\n\nx = 2"),
+    ("[True, False, True]", "[True, False,\n# no\n  True]"),
+    ("def test_same_or_equal", "def test_another"),
+    ('"""01', '"01'),
+]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_by_pieces_is_as_by_the_whole(template, seed):
+    """Whatever a learner does, both readers take the same; the quick one remembers."""
+    rng = random.Random(seed)
+    quick_book, whole_book = Book(), Book()
+    quick = QuickReader(template, template.lessons[0], quick_book)
+    whole = Reader(template, template.lessons[0], whole_book)
+    for _ in range(25):
+        text = solved(template)
+        for old, new in rng.sample(EDITS, rng.randint(0, 3)):
+            text = text.replace(old, new, 1)
+        data = text.encode()
+        one, other = quick.read(data), whole.read(data)
+        assert _told(quick_book, one) == _told(whole_book, other), text
+
+
+def _told(book, taken):
+    found = [book.entries[n] for n in taken.numbers]
+    answers = [(entry.fill, entry.kind, entry.sentence) for entry in found]
+    return answers, taken.changed, taken.around, taken.fault
+
+
+# ------------------------------------------------------------------------- template
+
+
+def test_lessons_are_chosen_by_number(template):
+    course = template.course
+    assert [files.number for files in select(course, None)] == ["01", "02"]
+    assert [files.number for files in select(course, "all")] == ["01", "02", "03"]
+    assert [files.number for files in select(course, "2-3")] == ["02", "03"]
+    assert [files.number for files in select(course, "03, 01")] == ["01", "03"]
+
+
+@pytest.mark.parametrize("wanted", ["", "x", "07", "1-", "-1", "1,,2", "2-1", "1;2"])
+def test_lessons_that_there_are_not(template, wanted):
+    with pytest.raises(TemplateError, match="--lessons"):
+        select(template.course, wanted)
+
+
+def test_a_filled_template_is_refused(tiny):
+    tiny.fill("test_who_grew", "[3, 3, 4]")
+    course = tiny.course
+    with pytest.raises(
+        TemplateError, match=r"test_01_two_names.py:\d+: test_who_grew is"
+    ):
+        read_template(course, select(course, None))
+
+
+def test_a_template_that_is_not_that_of_the_solutions(tiny):
+    tiny.edit("test_a_sum", "19]", "20]")
+    course = tiny.course
+    with pytest.raises(TemplateError, match="does not fit its solution"):
+        read_template(course, select(course, None))
+
+
+def test_a_template_without_solutions(tiny):
+    tiny.withhold_solutions()
+    course = tiny.course
+    with pytest.raises(TemplateError, match="solutions are needed"):
+        read_template(course, select(course, None))
+
+
+def test_a_template_from_elsewhere(tiny, tmp_path):
+    course = tiny.course
+    with pytest.raises(TemplateError, match="neither a folder nor a git revision"):
+        find(course, "no-such-revision", tmp_path)
+    with pytest.raises(TemplateError, match="neither a folder nor a git revision"):
+        find(course, "--output=x", tmp_path)
+    with pytest.raises(TemplateError, match="neither a course nor"):
+        find(course, str(tmp_path), tmp_path)
+    assert find(course, str(tiny.root), tmp_path) == course
+    assert find(course, str(tiny.main), tmp_path).koans == tiny.main
