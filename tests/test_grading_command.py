@@ -15,6 +15,7 @@ import time
 import zipfile
 from pathlib import Path
 
+import jinja2
 import jsonschema
 import pytest
 from test_grading_judging import SIZES
@@ -28,6 +29,7 @@ SCHEMA = json.loads(
 )
 ONE, TWO = "test_01_two_names.py", "test_02_changing_lists.py"
 GRADE = "import sys; from sensei.cli import main; sys.exit(main(sys.argv[1:]))"
+assert jinja2  # imported here, or pytester would have each test import it anew
 COMPARED = ("grades.csv", "results.json")
 
 

@@ -167,7 +167,7 @@ def test_results_are_there_before_anything_is_graded(tmp_path):
 
 
 @pytest.fixture
-def autograder(tiny, capsys, tmp_path, monkeypatch):
+def autograder(desk, tiny, capsys, monkeypatch):
     """Gradescope's folders, with the zip of the tiny course unpacked in them."""
     monkeypatch.chdir(tiny.root)
     assert cli.main(["gradescope-zip", "out.zip", "--timeout", "5"]) == 0

@@ -103,7 +103,7 @@ def test_koans_stand_by_how_many_fell_there(graded):
 
 def test_wrong_answers_stand_by_how_often_they_were_given(graded):
     [two] = [koan for koan in board(graded).koans if koan.name == "test_two"]
-    found = [(given.fill, given.learners, given.says) for given in two.wrong]
+    found = [(given.fill, given.learners.tolist(), given.says) for given in two.wrong]
     assert found == [
         ('[1,\n "2"]', [1, 2, 3], ""),  # its sentence was for who gave it
         ("7", [4], "You took `7` for it."),
@@ -208,6 +208,33 @@ def test_an_empty_class_makes_an_empty_page():
 
 def test_a_course_without_koans_makes_a_page():
     page(Made([]))
+
+
+def test_every_run_writes_the_page_and_junit(tiny, capsys):
+    from test_grading_command import Desk
+
+    desk = Desk(tiny, capsys)
+    desk.hand_in("<b>ada", desk.solved)
+    desk.hand_in("ben", desk.empty)
+    assert desk.grade() == 0
+    first = (desk.out / "report.html").read_text("utf-8")
+    assert "&lt;b&gt;ada" in first and "<b>ada" not in first
+    assert (desk.out / "junit.xml").exists()
+    right = re.findall(r'class="right"', first)
+    assert not right and "no right answers on this page" in first
+    assert desk.grade("--with-answers") == 0
+    again = (desk.out / "report.html").read_text("utf-8")
+    assert 'class="right"' in again
+    assert desk.grade() == 0
+    assert (desk.out / "report.html").read_text("utf-8") == first
+
+
+def test_an_empty_class_is_graded_to_an_empty_page(tiny, capsys):
+    from test_grading_command import Desk
+
+    desk = Desk(tiny, capsys)
+    assert desk.grade() == 0
+    assert "no submission" in (desk.out / "report.html").read_text("utf-8")
 
 
 # -------------------------------------------------------------------- in a browser

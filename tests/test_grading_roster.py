@@ -65,7 +65,11 @@ def test_rosters_as_programs_write_them(written, text):
 @pytest.mark.parametrize(
     ("text", "line", "says"),
     [
-        ("id,name\nada,Ada\nben,Ben\nada,Ada L\n", 4, "'ada' is on line 2"),
+        (
+            "id,name\nada,Ada\nben,Ben\nada,Ada L\n",
+            4,
+            "ada is on line 2 already",
+        ),
         ("id,name\nada,Ada\n\nADA,Ada L\n", 4, "is on line 2 already"),
         ("ada,Ada Lovelace\nben,Ben\n", 1, "no column is called id"),
         ("", 1, "found: nothing"),
@@ -83,7 +87,7 @@ def test_rosters_as_programs_write_them(written, text):
 def test_a_roster_that_can_not_be_used_says_where(written, text, line, says):
     with pytest.raises(RosterError) as caught:
         written(text)
-    said = str(caught.value).replace("the id ada", "the id 'ada'")
+    said = str(caught.value)
     assert f"roster.csv:{line}: " in said
     assert says in said
     assert "\x1b" not in said and "\u202e" not in said

@@ -10,8 +10,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -73,7 +73,7 @@ class Given:
     kind: Kind
     says: str
     named: bool
-    learners: list[int] = field(default_factory=list)
+    learners: array[int] = field(default_factory=lambda: array("I"))
 
     @property
     def shown(self) -> str:
@@ -144,9 +144,9 @@ class Koan:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Learner:
-    """One learner: points, and a letter for each koan."""
+    """One learner: points (of each lesson in ``lessons``), a letter for each koan."""
 
     name: str
     total: int
@@ -154,7 +154,7 @@ class Learner:
     letters: str
     absent: tuple[str, ...]
     problem: str
-    lessons: Mapping[str, Sequence[int]]
+    lessons: tuple[int, ...]
 
     @property
     def percent(self) -> int:
@@ -190,7 +190,7 @@ class Board:
             "".join(BY_NAME[cell["verdict"]].letter for cell in told["koans"]),
             tuple(told["missing_lessons"]),
             shortened(clean(told["problem"] or "")),
-            told["lessons"],
+            tuple(got for got, _ in told["lessons"].values()),
         )
 
     def _count(self, koan: Koan, place: int, cell: Record) -> None:
@@ -279,7 +279,9 @@ class Board:
                 [learner.name, learner.total, learner.max, learner.letters]
                 for learner in self.learners
             ],
-            "given": [[given.learners for given in koan.often] for koan in self.koans],
+            "given": [
+                [given.learners.tolist() for given in koan.often] for koan in self.koans
+            ],
         }
 
 
