@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import gc
 import os
 import shlex
@@ -72,6 +73,7 @@ def pytest_configure(config: Config) -> None:
     # What has been imported by now stays: pytest's own collections of garbage at
     # the end would look through all of it, five times.
     gc.freeze()
+    atexit.register(gc.unfreeze)  # or libraries report all of it as leaked
     config.stash[COURSE] = course
     config.stash[RULES] = Rules(
         seconds=seconds,

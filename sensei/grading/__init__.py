@@ -8,5 +8,7 @@ In the order in which they are used: ``template`` (what was given),
 it), ``rules`` (which fills may run), ``book`` (each distinct answer once),
 ``ledger`` (verdicts of earlier runs), ``judging`` and ``workers`` (who runs
 what, and when again), ``warm`` and ``trial`` (the processes that run koans),
-``sheets`` (what is written), ``command`` (the command line).
+``sheets`` (what is written), ``results`` (the same, for ``report`` and ``junit``),
+``roster`` (who is who), ``gradescope`` (one submission, there), ``command`` (the
+command line).
 """
