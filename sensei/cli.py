@@ -11,11 +11,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sensei import reset, watch
+from sensei import reset
 from sensei.course import Course, CourseError
 from sensei.grading import command as grade
 from sensei.grading import gradescope
 from sensei.notes import NotesError
+from sensei.watching import command as watch
 
 UNUSABLE = 2
 INTERRUPTED = 130

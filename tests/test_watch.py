@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from sensei import watch_changes, watch_runs
 from sensei.lesson import replaced
-from sensei.watch_child import CLEAR, Orders
+from sensei.watching import changes, runs
+from sensei.watching.child import CLEAR, Orders
 from tiny import TinyCourse
 
 pexpect = pytest.importorskip("pexpect", reason="needs a pseudo-terminal")
@@ -283,12 +283,12 @@ def test_what_is_whole(tmp_path):
     partly = {"b.py": "", "c.py": "x = (", "b.toml": "x =", "c.toml": "\n"}
     for name, text in (whole | partly).items():
         (tmp_path / name).write_text(text, "utf-8")
-        assert watch_changes.is_whole(tmp_path / name) == (name in whole), name
-    assert not watch_changes.is_whole(tmp_path / "gone.py")
+        assert changes.is_whole(tmp_path / name) == (name in whole), name
+    assert not changes.is_whole(tmp_path / "gone.py")
 
 
 def test_which_koans_were_edited(tiny):
-    edits = watch_changes.Edits(tiny.course)
+    edits = changes.Edits(tiny.course)
     assert edits.find() == [], "nothing has been judged yet"
     edits.settle()
     save(tiny, SECOND, "[3, 3, 3]")
@@ -420,11 +420,11 @@ def test_a_run_that_pytest_cannot_stop_is_stopped(tiny, engine, monkeypatch):
     """It waits in C, and lets no other thread run."""
     tiny.solve_before("test_a_copy")
     save(tiny, "test_a_copy", "__import__('ctypes').PyDLL(None).sleep(600)")
-    monkeypatch.setattr(watch_runs, "GRACE", 0.5)
-    monkeypatch.setenv(watch_runs.NO_FORK, "1")
+    monkeypatch.setattr(runs, "GRACE", 0.5)
+    monkeypatch.setenv(runs.NO_FORK, "1")
     monkeypatch.setenv("PYTHONPATH", str(engine))
     orders = Orders(("-q", "--koan-seconds=1"), str(tiny.root), str(tiny.root / "told"))
-    run = watch_runs.Followed(orders)
+    run = runs.Followed(orders)
     try:
         while (outcome := run.outcome()) is None:
             time.sleep(0.02)

@@ -26,10 +26,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from sensei import watch_child
 from sensei.course import Course
 from sensei.notes import NotesError
-from sensei.watch_child import Orders
+from sensei.watching import child
+from sensei.watching.child import Orders
 
 NO_FORK = "SENSEI_NO_FORK"  # set to anything: a new process for each run, on Linux too
 PLUGIN = "sensei.plugin"
@@ -253,7 +253,7 @@ def _be_a_run(orders: Orders, parent: int, libc: ctypes.CDLL) -> None:
             signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # may write to the terminal
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # commands are the parent's
             gc.set_threshold(50_000, 20, 20)  # a run is too short to tidy up often
-            code = watch_child.run(orders)
+            code = child.run(orders)
     except BaseException:
         traceback.print_exc()
     finally:
@@ -266,7 +266,7 @@ class Fresh:
     def __init__(self, orders: Orders) -> None:
         sys.stdout.flush()
         self.process: subprocess.Popen[str] = subprocess.Popen(
-            [sys.executable, "-P", "-m", "sensei.watch_child"],
+            [sys.executable, "-P", "-m", "sensei.watching.child"],
             stdin=subprocess.PIPE,
             text=True,
             **_own_group(),

@@ -1,9 +1,4 @@
-"""``sensei watch``: runs pytest, and again whenever a koan is saved.
-
-This is the command and its loop. What changed is seen by ``watch_changes``, runs
-are started and followed by ``watch_runs``, what a run does is in ``watch_child``,
-and ``watch_terminal`` speaks and listens.
-"""
+"""``sensei watch``: runs pytest, and again whenever a koan is saved."""
 
 from __future__ import annotations
 
@@ -17,15 +12,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from sensei import blanks, watch_changes, watch_terminal
+from sensei import blanks
 from sensei.blanks import Unreadable
 from sensei.course import Course, CourseError
 from sensei.path import Step, walk
 from sensei.verdicts import Kind, Verdict
-from sensei.watch_terminal import say, show
+from sensei.watching import changes, terminal
+from sensei.watching.terminal import say, show
 
 if TYPE_CHECKING:
-    from sensei.watch_runs import Followed, Outcome
+    from sensei.watching.runs import Followed, Outcome
 
 TICK = 0.02  # seconds between two looks at the files
 MID_SAVE = 0.05  # seconds for an editor to finish what it is writing
@@ -107,7 +103,7 @@ class Watch:
         self.arguments = tuple(arguments)
         self.report = folder / "report"
         self.start_folder = Path.cwd() if arguments else course.root
-        self.edits = watch_changes.Edits(course)
+        self.edits = changes.Edits(course)
         self.running: Followed | None = None
         self.known: dict[str, str] = {}
         self.next = self.hinted = ""
@@ -128,25 +124,25 @@ class Watch:
     def go_on(self) -> int:
         """Run on every save, until the learner quits."""
         self._warm_up()
-        self.seen = watch_changes.look(self.course)
+        self.seen = changes.look(self.course)
         self._run_if_koans_are_there()
-        commands = watch_terminal.Commands()
+        commands = terminal.Commands()
         self.takes_commands = commands.there
         while True:
             for command in commands.wait(TICK):
-                if command == watch_terminal.QUIT:
+                if command == terminal.QUIT:
                     return 0
                 self.obey(command)
             self._look()
             self._follow()
 
     def _warm_up(self) -> None:
-        from sensei import watch_runs
+        from sensei.watching import runs
 
-        if watch_runs.can_fork():
+        if runs.can_fork():
             names = ", ".join(self.course.preload)
             say(f"Importing {names or 'pytest'}, this once ...")
-            for fault in watch_runs.warm_up(self.course):
+            for fault in runs.warm_up(self.course):
                 say(fault, "red")
         else:
             text = "Here each run is a new Python process (a fork that has torch "
@@ -154,8 +150,8 @@ class Watch:
 
     def run(self, *more: str) -> None:
         """Start a run, in the place of one that goes on."""
-        from sensei.watch_child import Orders
-        from sensei.watch_runs import Followed
+        from sensei.watching.child import Orders
+        from sensei.watching.runs import Followed
 
         self.cancel()
         self.runs += 1
@@ -168,7 +164,7 @@ class Watch:
             before=dict(self.known),
             hints=self.hints,
             hinted=self.hinted,
-            clear=self.runs > 1 and watch_terminal.is_capable(),
+            clear=self.runs > 1 and terminal.is_capable(),
         )
         self.running = Followed(orders)
 
@@ -200,13 +196,13 @@ class Watch:
     # ----------------------------------------------------------------- changes
 
     def _look(self) -> None:
-        now = watch_changes.look(self.course)
+        now = changes.look(self.course)
         if now == self.seen:
             return
         changed = [*now.changed_engine(self.seen), *now.changed_koans(self.seen)]
-        if now.koans is None or not all(map(watch_changes.is_whole, changed)):
+        if now.koans is None or not all(map(changes.is_whole, changed)):
             time.sleep(MID_SAVE)
-            now = watch_changes.look(self.course)
+            now = changes.look(self.course)
         engine = now.changed_engine(self.seen)
         koans = now.changed_koans(self.seen)
         self.seen = now
@@ -226,7 +222,7 @@ class Watch:
 
     def _restart(self, changed: Sequence[Path]) -> None:
         """Begin anew with what was saved, unless it can't be read."""
-        from sensei.watch_runs import can_fork
+        from sensei.watching.runs import can_fork
 
         self._tell_what_was_saved(changed)
         self.cancel()
@@ -246,7 +242,7 @@ class Watch:
             self._run_if_koans_are_there()
 
     def _tell_what_was_saved(self, changed: Sequence[Path]) -> None:
-        if not watch_terminal.is_capable():
+        if not terminal.is_capable():
             show("")
             say(f"saved: {', '.join(map(self._short, changed))}")
 
