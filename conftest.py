@@ -40,7 +40,7 @@ def _fault(name: str) -> str | None:
     """Why a device can't be used here; None if it can."""
     try:
         torch.zeros(1, device=name).item()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError) as error:
         return str(error).strip().splitlines()[0].rstrip(".")
     return None
 

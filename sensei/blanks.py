@@ -137,10 +137,10 @@ def _checked(tree: ast.Module) -> ast.Module:
                 _check_number(node)
             for field in node._fields:
                 value = getattr(node, field, None)
-                if isinstance(value, ast.AST):
-                    below.append(value)
-                elif isinstance(value, list):
+                if isinstance(value, list):
                     below += [item for item in value if isinstance(item, ast.AST)]
+                elif isinstance(value, ast.AST) and value._fields:
+                    below.append(value)
         if not below:
             return tree
         level = below

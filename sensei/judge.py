@@ -19,7 +19,7 @@ from sensei import blanks, predictions
 from sensei.blanks import Fill, Function, Unreadable
 from sensei.entries import which_hold
 from sensei.lesson import Lesson, NotAsGiven, text_of
-from sensei.notes import Note
+from sensei.notes import Note, NotesError
 from sensei.verdicts import Kind, Verdict
 
 
@@ -192,11 +192,18 @@ def _own_assert(answer: Answer, error: BaseException, path: str) -> bool:
 
 
 def diagnosis(answer: Answer) -> str | None:
-    """What the notes say to exactly this fill; None for a mistake without a name."""
+    """What the notes say to exactly this fill; None for a mistake without a name.
+
+    Raises NotesError for notes that can't be read.
+    """
     fill = _worked_out(answer) if answer.note.is_prediction else answer.fill
     for mistake in answer.note.mistakes:
-        if blanks.alike(mistake.fill, fill):
-            return mistake.says
+        try:
+            if blanks.alike(mistake.fill, fill):
+                return mistake.says
+        except Unreadable as fault:
+            place = f"[{answer.note.name}]: `{mistake.fill}`"
+            raise NotesError(f"{place} is not Python: {fault.reason}") from None
     return None
 
 

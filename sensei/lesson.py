@@ -12,7 +12,7 @@ import re
 import textwrap
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
 from sensei import blanks, notes
@@ -69,6 +69,10 @@ class Source:
         return ""
 
     @cached_property
+    def lines(self) -> list[str]:
+        return self.decoded.split("\n")
+
+    @cached_property
     def decoded(self) -> str:
         text = self.text
         return text.decode("utf-8-sig") if isinstance(text, bytes) else text
@@ -120,6 +124,12 @@ class Given:
         return replaced(self.solution.decoded, [(fill, blanks.BLANK) for fill in fills])
 
 
+@cache
+def _given(solution: bytes, loaded: LessonNotes) -> Given:
+    """Made once in a run, as a source is parsed once."""
+    return Given(Source(solution), loaded)
+
+
 @dataclass(frozen=True)
 class Lesson:
     """A learner's lesson file with its notes and, where at hand, what was given."""
@@ -135,7 +145,7 @@ class Lesson:
         loaded = notes.load(notes_path)
         given = None
         if solution is not None and solution.exists():
-            given = Given(Source.read(solution), loaded)
+            given = _given(solution.read_bytes(), loaded)
         return cls(path, loaded, Source.read(path), given)
 
     @property
@@ -149,7 +159,9 @@ class Lesson:
     def blank_line(self, name: str) -> int | None:
         """The line of a koan's first ``__``; None when it is filled or not there."""
         for function in self.source.koans.get(name, []):
-            if left := blanks.find_blanks(function):
+            text = self.source.lines[function.lineno - 1 : function.end_lineno]
+            maybe = any(blanks.BLANK in line for line in text)  # before walking a tree
+            if maybe and (left := blanks.find_blanks(function)):
                 return left[0].lineno
         return None
 
@@ -303,7 +315,8 @@ def text_of(source: str, fill: Fill) -> str:
     return textwrap.dedent(before * before.isspace() + raw[start:end].decode())
 
 
-def _line_starts(raw: bytes) -> list[int]:
+@lru_cache(maxsize=4)
+def _line_starts(raw: bytes) -> Sequence[int]:
     return [0, *(end.end() for end in re.finditer(rb"\r\n|\r|\n", raw))]
 
 

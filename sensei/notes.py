@@ -60,7 +60,7 @@ class Note:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LessonNotes:
     """A lesson's notes: its koans in order, and what is said when it is done."""
 
@@ -85,6 +85,25 @@ def load(path: Path) -> LessonNotes:
         raise NotesError(f"{path}: a number in it is too long") from None
     except RecursionError:
         raise NotesError(f"{path}: it is nested too deeply") from None
+
+
+def check(path: Path) -> LessonNotes:
+    """As load, and every fill is looked at, too, which a run has no use for."""
+    notes = load(path)
+    for note in notes.koans.values():
+        for number, mistake in enumerate(note.mistakes, 1):
+            place = f"{path}: [{note.name}] mistakes {number}: fill"
+            _is_python(place, mistake.fill)
+        for text in note.also_right:
+            _is_python(f"{path}: [{note.name}]: also_right", text)
+    return notes
+
+
+def _is_python(place: str, text: str) -> list[ast.stmt]:
+    try:
+        return blanks.parse(text).body
+    except blanks.Unreadable as fault:
+        raise NotesError(f"{place} is not Python: {fault.reason}") from None
 
 
 @cache
@@ -120,38 +139,17 @@ def _note(name: str, table: _Table) -> Note:
     table.finish()
     if len(note.hints) != HINTS:
         raise NotesError(f"{table.place}: {HINTS} hints, please, not {len(note.hints)}")
-    count = sum(
-        len(blanks.find_blanks(node)) for node in _read(table, "asks", note.asks)
-    )
+    asks = _is_python(f"{table.place}: asks", note.asks)
+    count = sum(len(blanks.find_blanks(statement)) for statement in asks)
     if count != 1:
         raise NotesError(f"{table.place}: asks has {count} blanks; there has to be one")
-    for text in note.also_right:
-        _check(table, "also_right", text)
     return note
 
 
 def _mistake(table: _Table) -> Mistake:
     mistake = Mistake(table.text("fill"), table.text("says"))
     table.finish()
-    _check(table, "fill", mistake.fill)
     return mistake
-
-
-def _read(table: _Table, key: str, text: str) -> list[ast.stmt]:
-    try:
-        return blanks.parse(text).body
-    except blanks.Unreadable as fault:
-        raise NotesError(
-            f"{table.place}: {key} is not Python: {fault.reason}"
-        ) from None
-
-
-def _check(table: _Table, key: str, text: str) -> None:
-    """As _read, without a tree: most notes are never looked at in a run."""
-    try:
-        ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        _read(table, key, text)
 
 
 class _Table:

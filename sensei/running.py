@@ -15,6 +15,7 @@ import pytest
 from sensei import judge, predictions, timeline
 from sensei.judge import Answer
 from sensei.lesson import Lesson
+from sensei.notes import NotesError
 from sensei.verdicts import Kind, Verdict
 from sensei.watchdog import Hang, time_limit
 
@@ -52,7 +53,10 @@ def attempt(
     answer = judge.prepare(lesson, name, {**modules, **arguments})
     if isinstance(answer, Verdict):
         return answer, None
-    verdict, error = run(answer, koan, arguments, rules)
+    try:
+        verdict, error = run(answer, koan, arguments, rules)
+    except NotesError as fault:
+        return Verdict(Kind.ERROR, f"The notes of this koan: {fault}", 1), None
     if answer.note.is_prediction or isinstance(error, FOR_PYTEST):
         return verdict, None
     return verdict, error if isinstance(error, Exception) else None

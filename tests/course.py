@@ -19,7 +19,7 @@ from sensei import blanks
 from sensei.course import Course, LessonFiles
 from sensei.lesson import Given, Lesson, Source, replaced
 from sensei.notes import Note
-from sensei.notes import load as load_notes
+from sensei.notes import check as load_notes
 from sensei.running import Rules, attempt
 from sensei.verdicts import Kind, Verdict
 

@@ -14,7 +14,7 @@ from sensei import blanks, judge
 from sensei.entries import which_hold
 from sensei.judge import Answer, prepare
 from sensei.lesson import Given, Lesson, NotAsGiven, Source
-from sensei.notes import LessonNotes, Mistake, Note
+from sensei.notes import LessonNotes, Mistake, Note, NotesError
 from sensei.verdicts import Kind, Verdict
 
 quick = settings(max_examples=80, deadline=None, database=None)
@@ -395,7 +395,7 @@ def test_a_named_mistake_in_code_is_diagnosed_whether_it_fails_or_raises():
     assert verdict.sentence.startswith("No set. (AttributeError: ")
 
 
-@pytest.mark.parametrize("thing", [len, int, lambda: 1, object()], ids=str)
+@pytest.mark.parametrize("thing", [len, int, lambda: 1, object()], ids=range(4))
 def test_a_prediction_that_cannot_be_written_down_is_no_error_of_the_judge(thing):
     """Such as the class that a module's attribute is."""
     torch = ModuleType("torch")
@@ -567,3 +567,13 @@ def test_forgotten_brackets_that_python_cannot_read():
     said = judge.unreadable(fault, "def test_it():\n    assert first == 0, None, 0\n")
     assert "brackets" in said
     assert "brackets" not in judge.unreadable(fault, "def test_it():\n    x = (\n")
+
+
+def test_notes_that_are_not_python_are_named_when_they_are_needed():
+    note = Note(
+        "it", "x = __", ("a", "b", "c"), "so", (Mistake("x(", "?"),), "https://x"
+    )
+    function = blanks.parse("def it():\n    x = 1").body[0]
+    fill = blanks.Fill((function.body[0].value,))
+    with pytest.raises(NotesError, match=r"\[it\]: `x\(` is not Python"):
+        judge.diagnosis(Answer(note, function, fill, None, "1"))

@@ -20,7 +20,7 @@ from sensei.blanks import Fill, Misfit, Unreadable
 from sensei.course import Course, LessonFiles
 from sensei.lesson import Given, NotAsGiven, Source, check_frame, replaced
 from sensei.notes import LessonNotes, Note
-from sensei.notes import load as load_notes
+from sensei.notes import check as load_notes
 
 
 class TemplateError(Exception):
