@@ -26,7 +26,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from sensei.course import Course
+from sensei.blanks import Unreadable
+from sensei.course import Course, LessonFiles
+from sensei.lesson import NotAsGiven
 from sensei.notes import NotesError
 from sensei.watching import child
 from sensei.watching.child import Orders
@@ -79,11 +81,18 @@ def warm_up(course: Course) -> list[str]:
         faults = [fault for name in course.preload if (fault := _import(name))]
         _run_pytest_on_nothing()
     for files in course.lessons:
-        with contextlib.suppress(OSError, NotesError):
-            files.read()  # notes are kept once they were parsed
+        with contextlib.suppress(OSError, NotesError, NotAsGiven, Unreadable):
+            _read_once(files)
     gc.collect()
     gc.freeze()  # a collection in a fork would copy all of it
     return faults
+
+
+def _read_once(files: LessonFiles) -> None:
+    """What is parsed here is kept by its text: a fork parses what was edited."""
+    lesson = files.read()
+    for name in lesson.notes.koans if lesson.given else ():
+        lesson.fill(name)
 
 
 def compute_in_one_thread() -> None:
