@@ -116,6 +116,8 @@ def test_the_blank_stands_where_a_blank_may(koan: Koan):
 @each_koan
 def test_the_koan_untouched_is_blank(koan: Koan, tmp_path):
     verdict = judged(koan, koan.given.text(), tmp_path, "cpu")
+    if verdict.kind is Kind.SKIPPED:
+        pytest.skip(verdict.sentence)
     assert verdict.kind is Kind.BLANK
 
 
