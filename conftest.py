@@ -77,7 +77,14 @@ def torch_as_it_was() -> Iterator[None]:
             put_back(value)
 
 
-def default_device(device: torch.device) -> None:
+def default_device() -> torch.device:
+    try:
+        return torch.get_default_device()
+    except AttributeError:  # torch 2.3, once the default was put back
+        return torch.device("cpu")
+
+
+def put_back_default_device(device: torch.device) -> None:
     """None is the default of the default: setting "cpu" would slow every call."""
     torch.set_default_device(None if device.type == "cpu" else device)
 
@@ -85,7 +92,7 @@ def default_device(device: torch.device) -> None:
 # What is asked, and what puts it back.
 STATE: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
     (torch.get_default_dtype, torch.set_default_dtype),
-    (torch.get_default_device, default_device),
+    (default_device, put_back_default_device),
     (torch.is_grad_enabled, torch.set_grad_enabled),
     (torch.get_num_threads, torch.set_num_threads),
     (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
