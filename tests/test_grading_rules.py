@@ -251,7 +251,7 @@ def test_no_list_lets_a_module_through():
         assert getattr(value, "__module__", None) not in ("os", "sys", "subprocess")
 
 
-NEWER = {"Buffer", "clip_grads_with_norm_", "get_total_norm"}  # than torch 2.3
+NEWER = {"Buffer", "clip_grads_with_norm_", "get_total_norm", "rms_norm"}  # than 2.3
 
 
 def test_the_lists_name_what_is_there():
