@@ -1,0 +1,115 @@
+"""koans/workers.py: two real processes that always end, whatever a worker does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+from course import ROOT, load
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="looks for processes in Linux' way"
+)
+
+HEAD = """
+import os
+import signal
+import time
+import torch.distributed as dist
+from workers import RankFailed, on_two_ranks
+
+def note(rank):
+    with open(os.path.join({folder!r}, f"rank-{{rank}}"), "w") as file:
+        file.write(str(os.getpid()))
+
+"""
+
+
+@pytest.fixture
+def ranks(tmp_path):
+    """Runs a worker with this body on two ranks; notes their processes."""
+
+    def run(body: str, limit: float = 20.0):
+        worker = f"def worker(rank):\n    note(rank)\n{textwrap.indent(body, '    ')}\n"
+        path = tmp_path / "lesson.py"
+        path.write_text(HEAD.format(folder=str(tmp_path)) + worker)
+        lesson = load(path)
+        try:
+            return lesson.on_two_ranks(lesson.worker, "cpu", limit)
+        except lesson.RankFailed as failed:
+            return failed
+
+    return run
+
+
+def left(folder) -> list[int]:
+    """The noted processes that are still there, given a moment to go."""
+    pids = [int(path.read_text()) for path in folder.glob("rank-*")]
+    assert pids
+    for _ in range(100):
+        alive = [pid for pid in pids if _is_alive(pid)]
+        if not alive:
+            return []
+        time.sleep(0.1)
+    return alive
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_both_answers_in_the_order_of_the_ranks(ranks, tmp_path):
+    assert ranks("return [rank, dist.get_world_size()]") == [[0, 2], [1, 2]]
+    assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("raise ValueError('no')", "raised ValueError: no"),
+        ("os._exit(3)", "died with exit code 3"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "died with exit code -9"),
+        ("if rank == 1: os._exit(3)\ndist.barrier()", "rank 1 died with exit code 3"),
+    ],
+)
+def test_a_worker_that_crashes_is_told(ranks, tmp_path, body, said):
+    assert said in str(ranks(body))
+    assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize("body", ["while True: pass", "time.sleep(600)"])
+def test_a_worker_that_hangs_ends_in_time(ranks, tmp_path, body):
+    start = time.monotonic()
+    failed = ranks(body, limit=3.0)
+    assert time.monotonic() - start < 60
+    assert "no answer from rank 0 and rank 1 within 3 seconds" in str(failed)
+    assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_nothing_outlives_the_process_that_asked(tmp_path, end):
+    path = tmp_path / "lesson.py"
+    worker = "def worker(rank):\n    note(rank)\n    time.sleep(600)\n"
+    call = "if __name__ == '__main__':\n    on_two_ranks(worker, 'cpu')\n"
+    path.write_text(HEAD.format(folder=str(tmp_path)) + worker + call)
+    asking = subprocess.Popen(
+        [sys.executable, str(path)],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "koans")},
+    )
+    for _ in range(600):
+        if len(list(tmp_path.glob("rank-*"))) == 2:
+            break
+        time.sleep(0.1)
+    asking.send_signal(end)
+    asking.wait(timeout=60)
+    assert left(tmp_path) == []
