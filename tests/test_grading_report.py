@@ -295,17 +295,9 @@ def test_a_page_opens_quietly_and_fits(browser, pages, count, scheme, width):
         )
 
 
-@needs_chromium
-def test_a_page_of_500_is_small_and_soon_there(browser, pages):
-    path = pages(500)
-    assert path.stat().st_size < 3_000_000
-    times = []
-    for _ in range(4):
-        opened(browser, path)
-        times.append(
-            browser.value("performance.getEntriesByType('navigation')[0].loadEventEnd")
-        )
-    assert min(times) < 1000, times  # the least: others work on this machine too
+def test_a_page_of_500_is_small(pages):
+    """How soon it is there: benchmarks/report_page.py."""
+    assert pages(500).stat().st_size < 3_000_000
 
 
 @needs_chromium
