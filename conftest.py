@@ -4,9 +4,6 @@ A koan runs on the CPU and, where there is one, on CUDA. ``--device NAME`` (as
 often as you like) chooses others.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any
-
 import pytest
 import torch
 
@@ -63,41 +60,3 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "device" in metafunc.fixturenames:
         devices = metafunc.config.stash[DEVICES]
         metafunc.parametrize("device", devices)
-
-
-@pytest.fixture(autouse=True)
-def torch_as_it_was() -> Iterator[None]:
-    """Put torch's global state back after each koan, whatever a fill did to it."""
-    before = [ask() for ask, _ in STATE]
-    seed = torch.get_rng_state()
-    yield
-    torch.set_rng_state(seed)
-    for (ask, put_back), value in zip(STATE, before, strict=True):
-        if ask() != value:
-            put_back(value)
-
-
-def default_device() -> torch.device:
-    try:
-        return torch.get_default_device()
-    except AttributeError:  # torch 2.3, once the default was put back
-        return torch.device("cpu")
-
-
-def put_back_default_device(device: torch.device) -> None:
-    """None is the default of the default: setting "cpu" would slow every call."""
-    torch.set_default_device(None if device.type == "cpu" else device)
-
-
-# What is asked, and what puts it back.
-STATE: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
-    (torch.get_default_dtype, torch.set_default_dtype),
-    (default_device, put_back_default_device),
-    (torch.is_grad_enabled, torch.set_grad_enabled),
-    (torch.get_num_threads, torch.set_num_threads),
-    (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
-    (
-        torch.are_deterministic_algorithms_enabled,
-        torch.use_deterministic_algorithms,
-    ),
-]

@@ -1,41 +1,27 @@
 """Blanks: what a pattern with ``__`` in it takes from a piece of code.
 
 This is the one place that compares syntax trees. The gate (is a blank left?),
-the notes (where was the blank, what stands in it?), naming a mistake, ``sensei
-reset`` and the taking of answers from a submission all ask here, so that they
-can't disagree.
+the notes (where was the blank, what stands in it?), a mistake's own spelling,
+``sensei reset`` and the taking of answers from a submission all ask here, so
+that they can't disagree.
 
-Comments, layout, docstrings and ``print`` calls that only look (``_is_print``) are
-free: ``parse`` drops them from both sides. Everything else outside a blank has to
-be as it was given.
+Comments, layout, docstrings and statements that only look (see ``looking``) are
+free: the matcher looks past them on both sides. Everything else outside a blank
+has to be as it was given.
 """
 
 from __future__ import annotations
 
 import ast
-import io
 import math
-import tokenize
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
+from typing import Any
+
+from sensei.looking import counted
+from sensei.source import parse
 
 BLANK = "__"
-MAX_DEPTH = 120  # of a syntax tree; a koan has 20, and Python's stack bears 1000
-MAX_BITS = 4096  # of an int; Python writes none of more than 4300 digits
-Function = ast.FunctionDef | ast.AsyncFunctionDef
-
-
-class Unreadable(Exception):
-    """A source that can't be parsed.
-
-    ``line`` is where (None when unknown), ``reason`` says why in plain words.
-    """
-
-    def __init__(self, reason: str, line: int | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.line = line
-
 
 @dataclass(frozen=True)
 class Fill:
@@ -86,81 +72,6 @@ class Misfit:
     found: str | None
 
 
-# ----------------------------------------------------------------- reading
-
-
-def parse(source: str | bytes) -> ast.Module:
-    """The syntax tree of what counts in a source: no docstrings, no prints.
-
-    The docstring of a module stays: a source may as well be a fill, and a fill
-    may be a text.
-
-    Raises Unreadable for a source that is not UTF-8, is not Python, is nested
-    too deeply to be looked at, or has a number too long to be written.
-    """
-    try:
-        text = _decoded(source) if isinstance(source, bytes) else source
-        tree = ast.parse(text)
-    except UnicodeDecodeError as error:
-        before = error.object[: error.start]
-        raise Unreadable(
-            f"it is not UTF-8 (byte 0x{error.object[error.start]:02x})",
-            before.count(b"\n") + 1,
-        ) from None
-    except SyntaxError as error:
-        raise Unreadable(_syntax_reason(error), error.lineno) from None
-    except ValueError as error:  # NUL bytes, before Python 3.12
-        raise Unreadable(str(error)) from None
-    except (RecursionError, MemoryError):
-        raise Unreadable("it is nested too deeply") from None
-    return _checked(tree)
-
-
-def _decoded(source: bytes) -> str:
-    # Python would run what the declared encoding makes of it: another program.
-    encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
-    if encoding not in ("utf-8", "utf-8-sig"):
-        raise Unreadable(f"it declares that it is {encoding}, not UTF-8", 1)
-    return source.decode("utf-8-sig")
-
-
-def _checked(tree: ast.Module) -> ast.Module:
-    """Drop what is free, refuse what no later walk could bear: level by level."""
-    level: list[ast.AST] = [tree]
-    may_print = _LOOKS | _imported_functions(tree)
-    for _ in range(MAX_DEPTH):
-        below: list[ast.AST] = []
-        for node in level:
-            if isinstance(node, _WITH_BLOCKS):
-                _drop_free(node, may_print)
-            elif isinstance(node, ast.Constant):
-                _check_number(node)
-            for field in node._fields:
-                value = getattr(node, field, None)
-                if isinstance(value, list):
-                    below += [item for item in value if isinstance(item, ast.AST)]
-                elif isinstance(value, ast.AST) and value._fields:
-                    below.append(value)
-        if not below:
-            return tree
-        level = below
-    raise Unreadable("it is nested too deeply")
-
-
-_WITH_BLOCKS = (ast.mod, ast.stmt, ast.excepthandler, ast.match_case)
-
-
-def _check_number(node: ast.Constant) -> None:
-    if isinstance(node.value, int) and node.value.bit_length() > MAX_BITS:
-        raise Unreadable("it has a number that is too long", node.lineno)
-
-
-def _syntax_reason(error: SyntaxError) -> str:
-    if isinstance(error, TabError):
-        return "tabs and spaces are mixed in its indentation"
-    return error.msg or "it is not Python"
-
-
 def find_blanks(tree: ast.AST) -> list[ast.Name]:
     """Every ``__`` in a tree, in the order of the source."""
     names = (
@@ -171,104 +82,32 @@ def find_blanks(tree: ast.AST) -> list[ast.Name]:
     return sorted(names, key=lambda name: (name.lineno, name.col_offset))
 
 
-def _imported_functions(tree: ast.Module) -> set[str]:
-    """What `from x import y` brings: helpers that the lesson was given."""
-    return {
-        alias.asname or alias.name
-        for node in tree.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
-
-
-def _drop_free(node: ast.AST, may_print: Set[str]) -> None:
-    for field in ("body", "orelse", "finalbody"):
-        block = getattr(node, field, None)
-        if isinstance(block, list):
-            kept = [
-                statement
-                for i, statement in enumerate(block)
-                if not (
-                    _is_print(statement, may_print) or _is_docstring(node, field, i)
-                )
-            ]
-            if block and not kept and _needs_a_block(node, field):
-                kept = [ast.copy_location(ast.Pass(), block[0])]
-            block[:] = kept
-
-
-def _needs_a_block(node: ast.AST, field: str) -> bool:
-    """Whether a block that was nothing but prints still has to be a block."""
-    if field == "finalbody":
-        return not getattr(node, "handlers", None)
-    return field == "body" and not isinstance(node, ast.Module)
-
-
-def _is_print(statement: ast.AST, may_print: Set[str]) -> bool:
-    """A print that does nothing but look: what it calls has no other effect."""
-    match statement:
-        case ast.Expr(value=ast.Call(func=ast.Name(id="print")) as call):
-            inside = [
-                node for part in ast.iter_child_nodes(call) for node in ast.walk(part)
-            ]
-            return not any(
-                isinstance(node, _WITH_EFFECTS)
-                or (isinstance(node, ast.Call) and _called(node) not in may_print)
-                for node in inside
-            )
-    return False
-
-
-def _called(call: ast.Call) -> str:
-    """The last name of what is called: "item" of p.grad.item()."""
-    match call.func:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name
-    return ""
-
-
-_WITH_EFFECTS = (ast.NamedExpr, ast.Yield, ast.YieldFrom, ast.Await)
-_LOOKS = frozenset(
-    (  # noqa: SIM905 (words read better as words)
-        "abs all any bool dict enumerate float format id int isinstance item items "
-        "join keys len list max mean min named_parameters norm numel parameters "
-        "range repr round set size sorted state_dict str sum tolist tuple type values "
-        "vars zip"
-    ).split()
-)
-
-
-def _is_docstring(owner: ast.AST, field: str, index: int) -> bool:
-    return (
-        field == "body"
-        and index == 0
-        and isinstance(owner, ast.ClassDef | Function)
-        and isinstance(owner.body[0], ast.Expr)
-        and isinstance(owner.body[0].value, ast.Constant)
-        and isinstance(owner.body[0].value.value, str)
-    )
-
-
 # ---------------------------------------------------------------- matching
 
 
 def match(
-    pattern: Sequence[ast.stmt], code: Sequence[ast.stmt], line: int = 1
+    pattern: Sequence[ast.stmt],
+    code: Sequence[ast.stmt],
+    helpers: Set[str] = frozenset(),
+    line: int = 1,
 ) -> Fit | Misfit:
     """Fit a whole block of code to a pattern.
 
     ``__`` in the pattern takes one expression or, alone on a line, one or more
-    statements. ``line`` is where a block stands that has no statement at all.
+    statements. ``helpers`` are functions that only look; ``line`` is where a
+    block stands that has no statement at all.
     """
-    matcher = _Matcher()
-    fills = matcher.block(tuple(pattern), tuple(code), line)
+    matcher = _Matcher(helpers)
+    fills = matcher.block(*matcher.counted(pattern, code), line)
     if fills is None:
         assert matcher.misfit is not None
         return matcher.misfit
     return _fit(code, fills)
 
 
-def locate(pattern: Sequence[ast.stmt], code: ast.AST) -> list[Fit]:
+def locate(
+    pattern: Sequence[ast.stmt], code: ast.AST, helpers: Set[str] = frozenset()
+) -> list[Fit]:
     """Every place in a function where a pattern of consecutive statements fits.
 
     Here ``...`` alone on a line skips statements. What fits only inside the
@@ -276,28 +115,29 @@ def locate(pattern: Sequence[ast.stmt], code: ast.AST) -> list[Fit]:
     """
     fits = [
         fit
-        for block in _blocks(code)
+        for whole in _blocks(code)
+        for block in [counted(whole, helpers)]
         for start in range(len(block))
-        if (fit := _prefix(tuple(pattern), block[start:]))
+        if (fit := _prefix(tuple(pattern), block[start:], helpers))
     ]
     outer = [fit for fit in fits if not any(_inside(fit, other) for other in fits)]
     return sorted(outer, key=lambda fit: fit.first_line)
 
 
-def alike(pattern: str, fill: Fill) -> bool:
+def alike(pattern: str, fill: Fill, helpers: Set[str] = frozenset()) -> bool:
     """Whether a fill is what a pattern says: as syntax, numbers compared by value.
 
-    ``...`` in the pattern stands for any one expression. Prints don't count.
+    ``...`` in the pattern stands for any one expression; a tuple is as good as a
+    list. Raises Unreadable for a pattern that is not Python.
     """
-    matcher = _Matcher(any_dots=True, by_value=True)
-    return matcher.block(tuple(parse(pattern).body), _statements(fill), 1) is not None
-
-
-def _statements(fill: Fill) -> tuple[ast.stmt, ...]:
-    alone = fill.nodes[0]
-    if isinstance(alone, ast.expr):
-        return (ast.copy_location(ast.Expr(alone), alone),)
-    return tuple(node for node in fill.nodes if isinstance(node, ast.stmt))
+    matcher = _Matcher(helpers, any_dots=True, by_value=True)
+    body = parse(pattern).body
+    if fill.is_expression:
+        alone = body[0] if len(body) == 1 else None
+        node = alone.value if isinstance(alone, ast.Expr) else None
+        return node is not None and matcher.node(node, fill.nodes[0]) is not None
+    statements = tuple(node for node in fill.nodes if isinstance(node, ast.stmt))
+    return matcher.block(tuple(body), statements, 1) is not None
 
 
 def _fit(code: Sequence[ast.stmt], fills: tuple[Fill, ...]) -> Fit:
@@ -306,13 +146,15 @@ def _fit(code: Sequence[ast.stmt], fills: tuple[Fill, ...]) -> Fit:
     return Fit(first, last, fills)
 
 
-def _prefix(pattern: tuple[ast.stmt, ...], code: Sequence[ast.stmt]) -> Fit | None:
+def _prefix(
+    pattern: tuple[ast.stmt, ...], code: Sequence[ast.stmt], helpers: Set[str]
+) -> Fit | None:
     stretches = any(_is_dots(s) or _is_blank_statement(s) for s in pattern)
     if not stretches and type(pattern[0]) is not type(code[0]):
         return None  # as nearly everywhere: this keeps looking around cheap
     longest = len(code) if stretches else len(pattern)
     for length in range(1 if stretches else longest, min(longest, len(code)) + 1):
-        fills = _Matcher(skips=True).block(pattern, tuple(code[:length]), 1)
+        fills = _Matcher(helpers, skips=True).block(pattern, tuple(code[:length]), 1)
         if fills is not None:
             return _fit(code[:length], fills)
     return None
@@ -343,8 +185,13 @@ class _Matcher:
     """One comparison: its rules, and the furthest place where it failed."""
 
     def __init__(
-        self, skips: bool = False, any_dots: bool = False, by_value: bool = False
+        self,
+        helpers: Set[str] = frozenset(),
+        skips: bool = False,
+        any_dots: bool = False,
+        by_value: bool = False,
     ) -> None:
+        self.helpers = helpers
         self.skips = skips
         self.any_dots = any_dots
         self.by_value = by_value
@@ -419,12 +266,27 @@ class _Matcher:
             return None
         if any(isinstance(node, ast.stmt) for node in (*pattern[:1], *code[:1])):
             line = _line(code[0]) if code else 0  # its owner knows better
-            return self.block(tuple(pattern), tuple(code), line)  # type: ignore[arg-type]
+            return self.block(*self.counted(pattern, code), line)
         if len(pattern) != len(code):
             return None
         return self._all(zip(pattern, code, strict=True))
 
+    def counted(
+        self, pattern: Sequence[Any], code: Sequence[Any]
+    ) -> tuple[tuple[ast.stmt, ...], tuple[ast.stmt, ...]]:
+        """Both blocks without what is free; a fill may do nothing but look, too."""
+        wanted = counted(pattern, self.helpers)
+        kept = counted(code, self.helpers)
+        all_free = len(kept) < len(wanted) and any(map(_is_blank_statement, wanted))
+        return wanted, tuple(code) if all_free else kept
+
     def _fields(self, pattern: ast.AST, code: object) -> Fills | None:
+        if _asks_with_is(pattern, code):
+            code = _with_equals(code)
+        if self.by_value and isinstance(pattern, ast.List | ast.Tuple):
+            if isinstance(code, ast.List | ast.Tuple):
+                return self._list(pattern.elts, code.elts)
+            return None
         if type(pattern) is not type(code):
             return None
         return self._all(
@@ -445,6 +307,22 @@ class _Matcher:
     def _note(self, line: int, expected: ast.AST | None, found: ast.AST | None) -> None:
         if self.misfit is None or line > self.misfit.line:
             self.misfit = Misfit(line, _headline(expected), _headline(found))
+
+
+def _asks_with_is(pattern: ast.AST, code: object) -> bool:
+    """``assert x == __`` may come back as ``assert x is None``: linters do that."""
+    match pattern, code:
+        case (
+            ast.Compare(ops=[ast.Eq()], comparators=[ast.Name(id="__")]),
+            ast.Compare(ops=[ast.Is()], comparators=[ast.Constant()]),
+        ):
+            return True
+    return False
+
+
+def _with_equals(code: Any) -> ast.Compare:
+    compare = ast.Compare(code.left, [ast.Eq()], code.comparators)
+    return ast.copy_location(compare, code)
 
 
 _IRRELEVANT = ("ctx", "type_comment", "kind", "type_ignores", "type_params")

@@ -15,6 +15,7 @@ from sensei import reset
 from sensei.course import Course, CourseError
 from sensei.grading import command as grade
 from sensei.grading import gradescope
+from sensei.allowed import AllowedError
 from sensei.notes import NotesError
 from sensei.watching import command as watch
 
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = options.run(find_course(Path.cwd()), options)
         return code
-    except (CourseError, NotesError, reset.ResetError) as error:
+    except (CourseError, NotesError, AllowedError, reset.ResetError) as error:
         print(f"sensei: {error}", file=sys.stderr)
         return UNUSABLE
     except KeyboardInterrupt:

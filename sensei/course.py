@@ -6,16 +6,25 @@ is a part that a learner enters by choice.
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+from sensei.allowed import Free
 from sensei.lesson import Lesson
+from sensei.timeline import Event
 
-KNOWN = {"koans", "solutions", "seconds", "preload", "story", "ending", "arguments"}
+KNOWN = {
+    *("koans", "notes", "solutions", "story", "state", "free", "ending"),
+    *("seconds", "preload", "arguments"),
+}
 
 
 class CourseError(Exception):
@@ -23,65 +32,27 @@ class CourseError(Exception):
 
 
 @dataclass(frozen=True)
-class LessonFiles:
-    """Where the files of one lesson are; ``part`` is "" on the main path."""
-
-    course: Course
-    name: str
-    part: str = ""
-
-    @property
-    def path(self) -> Path:
-        return self.course.koans / self.part / f"{self.name}.py"
-
-    @property
-    def notes(self) -> Path:
-        return self.path.with_suffix(".toml")
-
-    @property
-    def solution(self) -> Path:
-        return self.course.solutions / self.part / f"{self.name}.py"
-
-    @property
-    def number(self) -> str:
-        """ "04" of test_04_micro_batches."""
-        return self.name.split("_")[1] if "_" in self.name else ""
-
-    @property
-    def title(self) -> str:
-        """ "micro batches" of test_04_micro_batches."""
-        return " ".join(self.name.split("_")[2:])
-
-    @property
-    def relative(self) -> str:
-        return self.path.relative_to(self.course.root).as_posix()
-
-    def read(self) -> Lesson:
-        """The lesson as it stands in koans/; raises OSError, NotesError."""
-        return Lesson.read(self.path, self.notes, self.solution)
-
-    def read_solution(self) -> Lesson:
-        """The solution, as a lesson that was filled in; raises likewise."""
-        return Lesson.read(self.solution, self.notes, self.solution)
-
-
-@dataclass(frozen=True)
 class Course:
     """What [tool.sensei] says; ``seconds`` is the time limit of one koan.
 
-    ``preload`` names the modules that a warm worker imports beforehand,
-    ``story`` the module that tells how a koan's values came about, ``ending``
-    the file with the words for the end of the main path, ``arguments`` the values
-    that a koan's parameters take in grading.
+    ``notes`` is the folder of the notes (default: that of the koans), ``story``
+    the module whose ``watch`` tells how a koan's values came about, ``state`` the
+    one whose ``kept`` puts global state back after a run, ``free`` the file that
+    lists what code may use, ``ending`` the words for the end of the main path,
+    ``preload`` the modules that a warm process imports beforehand, ``arguments``
+    the values that a koan's parameters take in grading.
     """
 
     root: Path
     koans: Path
+    notes: Path
     solutions: Path
     seconds: float = 60.0
-    preload: tuple[str, ...] = ()
     story: str = ""
+    state: str = ""
+    free_path: Path | None = None
     ending: Path | None = None
+    preload: tuple[str, ...] = ()
     arguments: Mapping[str, tuple[Any, ...]] = field(
         default_factory=dict, compare=False
     )
@@ -96,51 +67,95 @@ class Course:
             return None
         except tomllib.TOMLDecodeError as error:
             raise CourseError(f"pyproject.toml: {error}") from None
-        if table is None:
-            return None
+        return None if table is None else cls._of(root, table)
+
+    @classmethod
+    def _of(cls, root: Path, table: dict[str, Any]) -> Course:
         if unknown := sorted(table.keys() - KNOWN):
-            raise CourseError(
-                f"pyproject.toml: [tool.sensei] does not know {', '.join(unknown)}"
-            )
-        seconds = table.get("seconds", 60.0)
+            raise _fault(f"does not know {', '.join(unknown)}")
+        seconds, arguments = table.get("seconds", 60.0), table.get("arguments", {})
         if not isinstance(seconds, int | float) or not seconds > 0:
-            raise CourseError("pyproject.toml: [tool.sensei] seconds: a number above 0")
-        arguments = table.get("arguments", {})
+            raise _fault("seconds: a number above 0")
         if not isinstance(arguments, dict) or not all(
             isinstance(values, list) and values for values in arguments.values()
         ):
-            raise CourseError(
-                'pyproject.toml: [tool.sensei] arguments: such as { device = ["cpu"] }'
-            )
+            raise _fault('arguments: such as { device = ["cpu"] }')
+        koans = table.get("koans", "koans")
         return cls(
             root=root,
-            koans=root / table.get("koans", "koans"),
+            koans=root / koans,
+            notes=root / table.get("notes", koans),
             solutions=root / table.get("solutions", "solutions"),
             seconds=float(seconds),
-            preload=tuple(table.get("preload", ())),
             story=table.get("story", ""),
+            state=table.get("state", ""),
+            free_path=root / table["free"] if "free" in table else None,
             ending=root / table["ending"] if "ending" in table else None,
+            preload=tuple(table.get("preload", ())),
             arguments={name: tuple(values) for name, values in arguments.items()},
         )
 
     @cached_property
-    def lessons(self) -> tuple[LessonFiles, ...]:
+    def lessons(self) -> tuple[Lesson, ...]:
         """Every lesson with notes or a solution: the main path first, then the parts.
 
         So a lesson is missed when its file, or its notes, are gone.
         """
-        found = [(self.koans, path) for path in self.koans.glob("**/test_*.toml")]
-        found += [
+        files = [(self.notes, path) for path in self.notes.glob("**/test_*.toml")]
+        files += [
             (self.solutions, path) for path in self.solutions.glob("**/test_*.py")
         ]
-        named = {(p.parent.relative_to(top).as_posix(), p.stem) for top, p in found}
-        return tuple(
-            LessonFiles(self, name, part.strip(".")) for part, name in sorted(named)
-        )
+        names = {(p.parent.relative_to(top).as_posix(), p.stem) for top, p in files}
+        return tuple(Lesson(self, name, part.strip(".")) for part, name in sorted(names))
 
-    def lesson_of(self, path: Path) -> LessonFiles | None:
+    def lesson_of(self, path: Path) -> Lesson | None:
         """The lesson that a file of koans/ or solutions/ belongs to."""
-        for files in self.lessons:
-            if path in (files.path, files.solution):
-                return files
+        for lesson in self.lessons:
+            if path in (lesson.path, lesson.solution_path):
+                return lesson
         return None
+
+    # ------------------------------------------------------- what a course brings
+
+    @cached_property
+    def free(self) -> Free:
+        """What code may use; raises AllowedError."""
+        return Free.load(self.free_path)
+
+    def find_helpers(self) -> None:
+        """Let the koans import what stands beside them.
+
+        At the end of the path, so that no scratch file there hides a library.
+        """
+        if str(self.koans) not in sys.path:
+            sys.path.append(str(self.koans))
+
+    def kept(self) -> AbstractContextManager[None]:
+        """Puts global state back when it is left; as the course's ``state`` does."""
+        if not self.state:
+            return nullcontext()
+        kept: Callable[[], AbstractContextManager[None]] = self._module(self.state).kept
+        return kept()
+
+    def watch(self, path: str, events: list[Event]) -> AbstractContextManager[None]:
+        """Appends what changes in frames of a file, as the course's ``story`` tells."""
+        watch: Callable[[str, list[Event]], AbstractContextManager[None]]
+        watch = self._module(self.story).watch
+        return watch(path, events)
+
+    def _module(self, name: str) -> ModuleType:
+        """A module of the course, by its file: no package can stand in its way."""
+        path = self.root / f"{name.replace('.', '/')}.py"
+        known = sys.modules.get(f"sensei:{path}")
+        if known is None:
+            spec = importlib.util.spec_from_file_location(f"sensei:{path}", path)
+            if spec is None or spec.loader is None or not path.exists():
+                raise _fault(f"names {name}, and there is no {path}")
+            known = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(known)
+            sys.modules[f"sensei:{path}"] = known
+        return known
+
+
+def _fault(reason: str) -> CourseError:
+    return CourseError(f"pyproject.toml: [tool.sensei] {reason}")

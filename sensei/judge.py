@@ -1,263 +1,255 @@
-"""Judging one koan: may its fill be run, and what does the run say?
+"""Judging a koan: what its run says, and what is told about it.
 
-Pure decisions over a lesson, a fill and an exception. pytest and the grader
-both ask here, so that they can't disagree.
+``decide`` is the whole way from an attempt to its verdict. pytest, watch, grading
+and the tests of a course ask here, so that what one of them passes, all pass.
 """
 
 from __future__ import annotations
 
 import ast
-import traceback
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from types import FrameType
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from sensei import blanks, predictions
-from sensei.blanks import Fill, Function, Unreadable
-from sensei.entries import which_hold
-from sensei.lesson import Lesson, NotAsGiven, text_of
-from sensei.notes import Note, NotesError
+from sensei import blanks, comparing, partial, predictions
+from sensei.attempt import IN_THE_FILL, Attempt
+from sensei.blanks import Fill
+from sensei.notes import NotesError
+from sensei.running import SKIPS, Outcome, Raised, run
+from sensei.source import Unreadable
 from sensei.verdicts import Kind, Verdict
+from sensei.watchdog import Hang, Limits
+from sensei.work import NotImportable
+
+LONGEST = 600  # characters of an exception's own message
+EXAMPLE_SECONDS = 5.0
+Arguments = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Answer:
-    """A filled koan that may be run.
+def decide(
+    attempt: Attempt,
+    arguments: Arguments,
+    limits: Limits,
+    function: Callable[..., object] | None = None,
+) -> tuple[Verdict, Outcome | None]:
+    """Run a koan, and judge what it did; the outcome is None where it did not run.
 
-    ``value`` is what a prediction comes to (None for code), ``wrote`` the fill as
-    the learner wrote it.
+    Raises what ``running.run`` raises.
     """
-
-    note: Note
-    function: Function
-    fill: Fill
-    value: Any = None
-    wrote: str = ""
-
-
-def prepare(lesson: Lesson, name: str, names: Mapping[str, object]) -> Answer | Verdict:
-    """Look at a koan before it runs: an answer that may be run, or a verdict.
-
-    ``names`` are those that a prediction may use (see ``predictions``).
-    """
-    note = lesson.notes.koans[name]
     try:
-        if line := lesson.blank_line(name):
-            return Verdict(Kind.BLANK, _blank_sentence(note), line)
-        function, fill = lesson.function(name), lesson.fill(name)
-    except Unreadable as fault:
-        return Verdict(Kind.ERROR, unreadable(fault), fault.line or 1)
-    except NotAsGiven as change:
-        said = _forgotten_brackets(lesson, name) or not_as_given(change, name)
-        return Verdict(Kind.ERROR, said, change.line)
-    value, wrote = None, shortened(text_of(lesson.source.decoded, fill))
-    if note.is_prediction:
-        try:
-            value = predictions.evaluate(fill.nodes[0], names)  # type: ignore[arg-type]
-        except predictions.Refused as refusal:
-            return Verdict(Kind.REFUSED, str(refusal), fill.line, wrote)
-    return Answer(note, function, fill, value, wrote)
+        prediction = predicted(attempt, arguments)
+    except predictions.Refused as refusal:
+        line = attempt.fill.line
+        return Verdict(Kind.REFUSED, str(refusal), line, attempt.wrote), None
+    outcome = run(attempt, arguments, limits, function)
+    return judge(attempt, outcome, prediction, arguments, limits), outcome
 
 
-def _blank_sentence(note: Note) -> str:
-    if note.is_prediction:
-        return "put what you expect in place of __"
-    return "put your code in place of __"
+def predicted(attempt: Attempt, arguments: Arguments) -> Any:
+    """What was predicted, None for code; raises Refused."""
+    if not attempt.koan.note.is_prediction:
+        return None
+    return attempt.prediction(arguments)
 
 
-def unreadable(fault: Unreadable, source: str = "") -> str:
-    """The sentence for a file that can't be read; ``source`` is its text, if any."""
-    said = f"Python can't read this file: {fault.reason}."
-    lines = source.split("\n")
-    line = lines[fault.line - 1] if fault.line and fault.line <= len(lines) else ""
-    if line.lstrip().startswith("assert ") and "," in line and "[" not in line[-40:]:
-        said += " Several values need brackets round them: [..., ...]."
-    return said
-
-
-def _forgotten_brackets(lesson: Lesson, name: str) -> str:
-    """What to say of `assert x == 1, 2` and `approx(1, 2)`: the commonest slip."""
-    if not lesson.notes.koans[name].is_prediction or name not in lesson.source.koans:
-        return ""
-    for node in ast.walk(lesson.source.koans[name][0]):
-        match node:
-            case ast.Assert(
-                test=ast.Compare(comparators=[first]), msg=ast.expr() as more
-            ):
-                values = [first, more]
-            case ast.Assert(
-                test=ast.Compare(
-                    comparators=[ast.Call(func=ast.Name("approx"), args=values)]
-                )
-            ) if len(values) > 1:
-                pass
-            case _:
-                continue
-        written = ", ".join(map(ast.unparse, values))
-        return f"The blank stands for one thing. Put several in brackets: [{written}]."
-    return ""
-
-
-def not_as_given(change: NotAsGiven, name: str) -> str:
-    """The sentence for a koan that was changed, and how to get it back."""
-    if not change.in_koan:
-        return (
-            f"The lesson around its koans is not as it was given: {change.reason}. "
-            f"Only blanks are for changing; undo that line (git diff shows it)."
-        )
-    return (
-        f"This koan is not as it was given: {change.reason}. "
-        f"`sensei reset {name}` puts it back, and git has it, too."
-    )
-
-
-# --------------------------------------------------------------- after a run
-
-
-def judge(answer: Answer, error: BaseException | None, path: str) -> Verdict:
-    """What the run of an answer says; ``error`` is what it raised, if anything.
-
-    ``path`` is the file that ran. The answer to a prediction is not in the
-    verdict.
-    """
-    if error is None:
-        return Verdict(Kind.PASSED, answer.note.because, wrote=answer.wrote)
-    places = _places(error, path)
-    line = places[-1][1] if places else answer.function.lineno
-    if answer.note.is_prediction:
-        return _judge_prediction(answer, error, places, line)
-    return _judge_code(answer, error, path, line)
-
-
-def actual(answer: Answer, error: BaseException, path: str) -> Any:
-    """The right value of a wrong prediction: what stands left of its ``==``.
-
-    It is worked out once more in the frame where the check did not hold.
-    """
-    return _subject_in(answer, _places(error, path)[-1][0])
-
-
-def _judge_prediction(
-    answer: Answer,
-    error: BaseException,
-    places: Sequence[tuple[FrameType, int]],
-    line: int,
+def judge(
+    attempt: Attempt,
+    outcome: Outcome,
+    prediction: Any,
+    arguments: Arguments,
+    limits: Limits,
 ) -> Verdict:
-    check = check_of(answer)
-    if not check.lineno <= line <= (check.end_lineno or line):
-        sentence = f"{type(error).__name__} at line {line}, before the prediction."
-        return Verdict(Kind.ERROR, sentence, line, answer.wrote)
-    try:
-        right = _subject_in(answer, places[-1][0])
-    except Exception:  # what was asked about can't be had, whatever was written
-        sentence = f"{type(error).__name__} at line {line}, in what is asked about."
-        return Verdict(Kind.ERROR, sentence, line, answer.wrote)
-    return wrong(answer, right)
+    """What an outcome says of an attempt. The answer is not in the verdict."""
+    verdict = _judged(attempt, outcome, prediction, limits)
+    if verdict.kind is Kind.SKIPPED:
+        return _skipped(attempt, verdict, arguments, limits)
+    if verdict.kind not in (Kind.WRONG, Kind.FAILED, Kind.ERROR):
+        return verdict
+    named = diagnosis(attempt, outcome, prediction, arguments, limits)
+    return _with_diagnosis(attempt, outcome, prediction, verdict, named)
 
 
-def wrong(answer: Answer, right: Any) -> Verdict:
-    """The verdict on a prediction that does not hold, where ``right`` would have."""
-    said = diagnosis(answer) or "That does not hold."
-    sentence = " ".join(filter(None, [said, _which_hold(answer, right)]))
-    return Verdict(Kind.WRONG, sentence, check_of(answer).lineno, answer.wrote)
+def _judged(
+    attempt: Attempt, outcome: Outcome, prediction: Any, limits: Limits
+) -> Verdict:
+    """The kind of verdict, its line, and a sentence that holds of any koan."""
+    wrote = attempt.wrote
+    if outcome.skipped is not None:
+        return Verdict(Kind.SKIPPED, outcome.skipped, wrote=wrote)
+    failed = failing(attempt, outcome, prediction)
+    is_code = not attempt.koan.note.is_prediction
+    if outcome.raised and not (is_code and failed is not None):
+        sentence = _of_what_was_raised(attempt, outcome.raised, limits)
+        return Verdict(Kind.ERROR, sentence, outcome.raised.line, wrote)
+    if not outcome.raised and not outcome.came_to_its_end(attempt):
+        sentence = "The koan did not come to its last check, so nothing is shown yet."
+        return Verdict(Kind.ERROR, sentence, attempt.function.lineno, wrote)
+    if failed is None:
+        return Verdict(Kind.PASSED, attempt.koan.note.because, wrote=wrote)
+    line = attempt.forms[outcome.checks[failed].number].line
+    if not is_code:
+        return Verdict(Kind.WRONG, "That does not hold.", line, wrote)
+    return Verdict(Kind.FAILED, f"The check at line {line} does not hold.", line, wrote)
 
 
-def _judge_code(answer: Answer, error: BaseException, path: str, line: int) -> Verdict:
-    named = diagnosis(answer)
-    said = shortened(next(iter(str(error).strip().splitlines()), ""))
-    if _own_assert(answer, error, path):
-        found = said.removeprefix("assert ")
-        check = f"The check at line {line} does not hold"
-        sentence = named or (f"{check}: {found}" if found else f"{check}.")
-        return Verdict(Kind.FAILED, sentence, line, answer.wrote)
-    kind = type(error).__name__
-    what = f"{kind}: {said}" if said else kind
-    sentence = f"{named} ({what})" if named else f"Line {line} raises {what}"
-    return Verdict(Kind.ERROR, sentence, line, answer.wrote)
-
-
-def _own_assert(answer: Answer, error: BaseException, path: str) -> bool:
-    """Raised by an assert of the koan, not by one inside a library or the fill."""
-    if not isinstance(error, AssertionError):
-        return False
-    last = traceback.extract_tb(error.__traceback__)[-1:]
-    return bool(
-        last
-        and last[0].filename == path
-        and not answer.fill.holds_line(last[0].lineno or 0)
-    )
-
-
-def diagnosis(answer: Answer) -> str | None:
-    """What the notes say to exactly this fill; None for a mistake without a name.
-
-    Raises NotesError for notes that can't be read.
-    """
-    fill = _worked_out(answer) if answer.note.is_prediction else answer.fill
-    for mistake in answer.note.mistakes:
-        try:
-            if blanks.alike(mistake.fill, fill):
-                return mistake.says
-        except Unreadable as fault:
-            place = f"[{answer.note.name}]: `{mistake.fill}`"
-            raise NotesError(f"{place} is not Python: {fault.reason}") from None
+def failing(attempt: Attempt, outcome: Outcome, prediction: Any) -> int | None:
+    """Which of the checks of an outcome is the first that does not hold."""
+    for i, check in enumerate(outcome.checks):
+        if attempt.koan.note.is_prediction:
+            tolerance = attempt.forms[check.number].tolerance
+            holds = comparing.predicted(check.found, prediction, tolerance)
+        else:
+            holds = check.holds
+        if not holds:
+            return i
     return None
 
 
-def _worked_out(answer: Answer) -> Fill:
-    """What a prediction comes to, as a fill: 0.5 + 1 is the same mistake as 1.5."""
-    try:
-        text = predictions.as_text(answer.value)
-        return Fill((ast.parse(text, mode="eval").body,))
-    except SyntaxError:  # the attribute of a module, such as a class
-        return answer.fill
-
-
-def _places(error: BaseException, path: str) -> list[tuple[FrameType, int]]:
-    """The frames of a traceback that lie in one file, with their lines."""
-    return [
-        (frame, line)
-        for frame, line in traceback.walk_tb(error.__traceback__)
-        if frame.f_code.co_filename == path
-    ]
-
-
-# ---------------------------------------------------- the check of a prediction
-
-
-def check_of(answer: Answer) -> ast.Assert:
-    """The assert that a prediction stands in."""
-    return next(
-        node
-        for node in ast.walk(answer.function)
-        if isinstance(node, ast.Assert)
-        and any(inner is answer.fill.nodes[0] for inner in ast.walk(node))
+def _of_what_was_raised(attempt: Attempt, raised: Raised, limits: Limits) -> str:
+    error, line = raised.error, raised.line
+    kind = type(error).__name__
+    if isinstance(error, Hang):
+        return f"It did not end within {limits.seconds:g} s; it was at line {line}."
+    if isinstance(error, SKIPS):
+        return "A fill can't skip a koan: it is not done."
+    if not isinstance(error, Exception | pytest.fail.Exception):
+        return f"A fill can't end the run, as {kind} does."
+    if attempt.koan.note.is_prediction:
+        form = attempt.forms[0].statement if attempt.forms else None
+        asked = form and form.lineno <= line <= (form.end_lineno or line)
+        where = "in what is asked about" if asked else "before the prediction"
+        return f"{kind} at line {line}, {where}."
+    if isinstance(error, AssertionError) and raised.place == IN_THE_FILL:
+        return f"Your own assert at line {line} does not hold."
+    message = _message(error)
+    return f"Line {line} raises {kind}: {message}" if message else (
+        f"Line {line} raises {kind}."
     )
 
 
-def _subject_in(answer: Answer, frame: FrameType) -> Any:
-    compare = check_of(answer).test
-    assert isinstance(compare, ast.Compare)
-    code = compile(ast.Expression(compare.left), "<subject>", "eval")
-    # As globals, both: what a comprehension looks up skips a frame's locals.
-    return eval(code, {**frame.f_globals, **frame.f_locals})
+def _message(error: BaseException) -> str:
+    """What an exception says, up to where it gets long: at the end of a sentence."""
+    text = " ".join(str(error).split())
+    if len(text) <= LONGEST:
+        return text
+    cut = text[:LONGEST]
+    return cut[: cut.rfind(". ") + 1] or f"{cut} ..."
 
 
-def _which_hold(answer: Answer, right: Any) -> str:
-    if is_approximate(answer):
-        return which_hold(right, answer.value, pytest.approx)
-    return which_hold(right, answer.value)
+def _skipped(
+    attempt: Attempt, verdict: Verdict, arguments: Arguments, limits: Limits
+) -> Verdict:
+    """A skip counts only where the solution is skipped, too."""
+    koan = attempt.koan
+    if koan.note.is_prediction or koan.solution is None:
+        return verdict
+    solution = attempt.work.example(koan, koan.solution.text)
+    if run(solution, arguments, limits).skipped is not None:
+        return verdict
+    sentence = "What stands in the blank makes the koan skip itself: it is not done."
+    return replace(verdict, kind=Kind.ERROR, sentence=sentence, line=attempt.fill.line)
 
 
-def is_approximate(answer: Answer) -> bool:
-    """Whether a prediction is compared give or take the last digits."""
-    compare = check_of(answer).test
-    assert isinstance(compare, ast.Compare)
-    return isinstance(compare.comparators[0], ast.Call)
+# ------------------------------------------------------------------- a diagnosis
 
 
-def shortened(text: str, limit: int = 200) -> str:
-    return text if len(text) <= limit else text[: limit - 3] + "..."
+def diagnosis(
+    attempt: Attempt,
+    outcome: Outcome,
+    prediction: Any,
+    arguments: Arguments,
+    limits: Limits,
+) -> str | None:
+    """What the notes say to this answer; None for a mistake without a name.
+
+    A mistake's own spelling is asked first. Of code, whoever's koan then ends as
+    it does with a named mistake in the blank is told the sentence of that.
+    Raises NotesError for notes that can't be read.
+    """
+    fill = attempt.fill
+    if attempt.koan.note.is_prediction:
+        fill = _worked_out(fill, prediction)
+    for mistake in attempt.koan.note.mistakes:
+        if any(_is_spelled(attempt, text, fill) for text in mistake.fills):
+            return mistake.says
+    hung = outcome.raised and isinstance(outcome.raised.error, Hang)
+    if attempt.koan.note.is_prediction or hung:
+        return None
+    for number, mistake in enumerate(attempt.koan.note.mistakes):
+        if not mistake.spelled and outcome.alike(
+            example_outcome(attempt, number, arguments, limits)
+        ):
+            return mistake.says
+    return None
+
+
+def _is_spelled(attempt: Attempt, text: str, fill: Fill) -> bool:
+    try:
+        return blanks.alike(text, fill, attempt.work.helpers)
+    except Unreadable as fault:
+        raise _bad_note(attempt, text, fault) from None
+
+
+def _bad_note(attempt: Attempt, text: str, fault: Unreadable) -> NotesError:
+    return NotesError(f"[{attempt.koan.name}]: `{text}` is not Python: {fault.reason}")
+
+
+def _worked_out(fill: Fill, prediction: Any) -> Fill:
+    """What a prediction comes to, as a fill: 0.5 + 1 is the same mistake as 1.5."""
+    try:
+        text = predictions.as_text(prediction)
+        return Fill((ast.parse(text, mode="eval").body,))
+    except SyntaxError:  # the attribute of a module, such as a class
+        return fill
+
+
+def example_outcome(
+    attempt: Attempt, number: int, arguments: Arguments, limits: Limits
+) -> Outcome:
+    """What the learner's own koan does with a named mistake in its blank.
+
+    Kept with the work: who grades asks for it again and again.
+    """
+    work, koan = attempt.work, attempt.koan
+    key = koan.name, number, repr(sorted(arguments.items()))
+    if key not in work.outcomes:
+        text = koan.note.mistakes[number].fill
+        try:
+            example = work.example(koan, text)
+        except Unreadable as fault:
+            raise _bad_note(attempt, text, fault) from None
+        seconds = min(limits.seconds, EXAMPLE_SECONDS)
+        work.outcomes[key] = run(example, arguments, replace(limits, seconds=seconds))
+    return work.outcomes[key]
+
+
+def _with_diagnosis(
+    attempt: Attempt,
+    outcome: Outcome,
+    prediction: Any,
+    verdict: Verdict,
+    named: str | None,
+) -> Verdict:
+    """The verdict with its diagnosis, and with what may be said entry by entry."""
+    if verdict.kind is Kind.ERROR:
+        if named and outcome.raised:
+            error = outcome.raised.error
+            first = (str(error).strip().splitlines() or [""])[0]
+            raised = ": ".join(filter(None, [type(error).__name__, first]))
+            return replace(verdict, sentence=f"{named} ({raised})")
+        return verdict
+    place = failing(attempt, outcome, prediction)
+    assert place is not None
+    check = outcome.checks[place]
+    form = attempt.forms[check.number]
+    if verdict.kind is Kind.WRONG:
+        entries = partial.which_hold(check.found, prediction, form.tolerance)
+        general = verdict.sentence if not entries else ""
+        sentence = " ".join(filter(None, [named or general, entries]))
+        return replace(verdict, sentence=sentence)
+    note = attempt.koan.note
+    values = check.found, check.expected, form.tolerance
+    table = partial.table(form.asks, *values, note.row, note.columns)
+    return replace(verdict, sentence=named or verdict.sentence, table=table.pack())

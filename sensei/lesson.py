@@ -1,23 +1,26 @@
-"""A lesson: what was given, what a learner made of it, and what fills its blanks.
+"""A lesson as it was given, and its koans.
 
-A lesson is a .py file of koans with the notes beside it. Where its solution is
-at hand, the lesson as it was given is that solution with the fills blanked; no
-other copy is kept.
+The pristine lesson is its solution with the fills blanked, letter by letter; no
+other copy is kept. Where solutions are withheld, what fills a blank is found by
+what the notes say that it asks.
 """
 
 from __future__ import annotations
 
 import ast
-import re
-import textwrap
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sensei import blanks, notes
-from sensei.blanks import Fill, Function, Misfit, Unreadable
+from sensei import blanks, edit, looking, notes, source
+from sensei.blanks import Fill, Misfit
 from sensei.notes import LessonNotes, Note
+from sensei.source import Function
+
+if TYPE_CHECKING:
+    from sensei.course import Course
 
 
 class NotAsGiven(Exception):
@@ -33,226 +36,9 @@ class NotAsGiven(Exception):
         self.line = line
         self.in_koan = in_koan
 
-
-@dataclass(frozen=True)
-class Source:
-    """A file of koans as it stands on disk.
-
-    ``text`` may be bytes, as a submission brings it. Raises Unreadable when it
-    is asked for a tree that can't be had.
-    """
-
-    text: str | bytes
-
     @classmethod
-    def read(cls, path: Path) -> Source:
-        return _source(path.read_bytes())
-
-    @cached_property
-    def tree(self) -> ast.Module:
-        return blanks.parse(self.text)
-
-    @cached_property
-    def koans(self) -> dict[str, list[Function]]:
-        """The definitions of each koan, in order; more than one is a fault."""
-        found: dict[str, list[Function]] = {}
-        for node in self.tree.body:
-            if isinstance(node, Function) and node.name.startswith("test_"):
-                found.setdefault(node.name, []).append(node)
-        return found
-
-    def question(self, name: str) -> str:
-        """A koan's docstring: what it tells and asks."""
-        for node in self._raw.body:
-            if isinstance(node, Function) and node.name == name:
-                return ast.get_docstring(node) or ""
-        return ""
-
-    @cached_property
-    def lines(self) -> list[str]:
-        return self.decoded.split("\n")
-
-    @cached_property
-    def decoded(self) -> str:
-        text = self.text
-        return text.decode("utf-8-sig") if isinstance(text, bytes) else text
-
-    @cached_property
-    def _raw(self) -> ast.Module:
-        _ = self.tree  # raises Unreadable
-        return ast.parse(self.decoded)
-
-
-@cache
-def _source(text: bytes) -> Source:
-    """Parsed once in a run, however often a file is looked at."""
-    return Source(text)
-
-
-class Given:
-    """A lesson as it was given, made from its solution and its notes.
-
-    It keeps a tree of its own, in which each koan it was asked for is blanked.
-    """
-
-    def __init__(self, solution: Source, notes: LessonNotes) -> None:
-        self.solution = Source(solution.text)
-        self.notes = notes
-        self._koans: dict[str, tuple[Function, Fill]] = {}
-
-    def function(self, name: str) -> Function:
-        """A koan as given, with ``__`` where the fill was; raises NotAsGiven."""
-        return self._koan(name)[0]
-
-    def fill(self, name: str) -> Fill:
-        """What the solution has in a koan's blank; raises NotAsGiven."""
-        return self._koan(name)[1]
-
-    def _koan(self, name: str) -> tuple[Function, Fill]:
-        if name not in self._koans:
-            if name not in self.solution.koans:
-                raise NotAsGiven(f"the solution has no {name}")
-            function = self.solution.koans[name][0]
-            fill = find_fill(self.notes.koans[name], function)
-            _blank(function, fill)
-            self._koans[name] = function, fill
-        return self._koans[name]
-
-    def text(self) -> str:
-        """The whole lesson as it was given, letter by letter."""
-        fills = [self.fill(name) for name in self.notes.koans]
-        return replaced(self.solution.decoded, [(fill, blanks.BLANK) for fill in fills])
-
-
-@cache
-def _given(solution: bytes, loaded: LessonNotes) -> Given:
-    """Made once in a run, as a source is parsed once."""
-    return Given(Source(solution), loaded)
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """A learner's lesson file with its notes and, where at hand, what was given."""
-
-    path: Path
-    notes: LessonNotes
-    source: Source
-    given: Given | None
-
-    @classmethod
-    def read(cls, path: Path, notes_path: Path, solution: Path | None) -> Lesson:
-        """Raises OSError, NotesError; an unreadable source shows when it is used."""
-        loaded = notes.load(notes_path)
-        given = None
-        if solution is not None and solution.exists():
-            given = _given(solution.read_bytes(), loaded)
-        return cls(path, loaded, Source.read(path), given)
-
-    @property
-    def readable_koans(self) -> Collection[str]:
-        """The koans that are in the file; none where it can't be read."""
-        try:
-            return self.source.koans.keys()
-        except Unreadable:
-            return ()
-
-    def blank_line(self, name: str) -> int | None:
-        """The line of a koan's first ``__``; None when it is filled or not there."""
-        for function in self.source.koans.get(name, []):
-            text = self.source.lines[function.lineno - 1 : function.end_lineno]
-            maybe = any(blanks.BLANK in line for line in text)  # before walking a tree
-            if maybe and (left := blanks.find_blanks(function)):
-                return left[0].lineno
-        return None
-
-    def line(self, name: str) -> int:
-        """Where a koan is defined; 1 where it is not there."""
-        if name not in self.readable_koans:
-            return 1
-        return self.source.koans[name][0].lineno
-
-    @cached_property
-    def _frame_fault(self) -> NotAsGiven | None:
-        try:
-            if self.given:
-                check_frame(self.given.solution.tree, self.source.tree)
-        except NotAsGiven as fault:
-            return fault
-        return None
-
-    def function(self, name: str) -> Function:
-        """A koan's one definition; raises NotAsGiven when there is none, or two."""
-        found = self.source.koans.get(name, [])
-        if not found:
-            raise NotAsGiven(f"{name} is not there any more{self._renamed_to()}")
-        if len(found) > 1:
-            lines = " and ".join(str(node.lineno) for node in found)
-            raise NotAsGiven(
-                f"{name} is there twice, at lines {lines}", found[1].lineno
-            )
-        return found[0]
-
-    def _renamed_to(self) -> str:
-        new = [name for name in self.source.koans if name not in self.notes.koans]
-        return f" ({', '.join(new)} is new: was it renamed?)" if new else ""
-
-    def fill(self, name: str) -> Fill:
-        """What stands in a koan's blank; raises NotAsGiven for any other change."""
-        function = self.function(name)
-        if self.given is None:
-            return find_fill(self.notes.koans[name], function)
-        if self._frame_fault:
-            raise self._frame_fault
-        fit = blanks.match([self.given.function(name)], [function])
-        if isinstance(fit, Misfit):
-            raise NotAsGiven(_sentence(fit), fit.line)
-        return fit.fills[0]
-
-
-def find_fill(note: Note, function: Function) -> Fill:
-    """The fill of a koan, found by what its notes say it asks."""
-    fits = blanks.locate(note.pattern, function)
-    if len(fits) == 1:
-        return fits[0].fills[0]
-    expected = note.asks.strip()
-    if not fits:
-        raise NotAsGiven(f"expected here: {expected}", function.lineno)
-    lines = ", ".join(str(fit.first_line) for fit in fits)
-    raise NotAsGiven(
-        f"`{expected}` is there more than once, at lines {lines}", fits[1].first_line
-    )
-
-
-def check_frame(given: ast.Module, found: ast.Module) -> None:
-    """Raise NotAsGiven if anything but koans was changed at the top level.
-
-    Imports may come in any order, and one that is not needed any more may go:
-    editors do that by themselves.
-    """
-    known = {name for node in given.body for name in _imported(node)}
-    for node in found.body:
-        for name in _imported(node):
-            if name not in known:
-                raise NotAsGiven(f"`{name}` was not given", node.lineno, in_koan=False)
-    fit = blanks.match(list(_others(given)), list(_others(found)))
-    if isinstance(fit, Misfit):
-        raise NotAsGiven(_sentence(fit), fit.line, in_koan=False)
-
-
-def _imported(node: ast.stmt) -> Iterator[str]:
-    if isinstance(node, ast.Import):
-        yield from (f"import {ast.unparse(alias)}" for alias in node.names)
-    if isinstance(node, ast.ImportFrom):
-        origin = "." * node.level + (node.module or "")
-        yield from (f"from {origin} import {ast.unparse(a)}" for a in node.names)
-
-
-def _others(module: ast.Module) -> Iterator[ast.stmt]:
-    has_docstring = ast.get_docstring(module, clean=False) is not None
-    for node in module.body[has_docstring:]:
-        is_koan = isinstance(node, Function) and node.name.startswith("test_")
-        if not is_koan and not isinstance(node, ast.Import | ast.ImportFrom):
-            yield node
+    def at(cls, misfit: Misfit, *, in_koan: bool = True) -> NotAsGiven:
+        return cls(_sentence(misfit), misfit.line, in_koan=in_koan)
 
 
 def _sentence(misfit: Misfit) -> str:
@@ -265,7 +51,160 @@ def _sentence(misfit: Misfit) -> str:
     return f"expected `{misfit.expected}`, found `{misfit.found}`"
 
 
-# ---------------------------------------------------------------- blanking
+@dataclass(frozen=True, eq=False)
+class Koan:
+    """One koan of a lesson: its notes and, where solutions are at hand, the rest.
+
+    ``pristine`` is its function with the blank in it, ``solution`` what fills that.
+    """
+
+    lesson: Lesson
+    note: Note
+    pristine: Function | None = None
+    solution: Fill | None = None
+
+    @property
+    def name(self) -> str:
+        return self.note.name
+
+    @property
+    def id(self) -> tuple[str, str]:
+        return self.lesson.relative, self.name
+
+    @cached_property
+    def question(self) -> str:
+        """Its docstring: what it tells and asks; "" where solutions are withheld."""
+        return (ast.get_docstring(self.pristine) or "") if self.pristine else ""
+
+    def fill_in(self, function: Function, helpers: frozenset[str]) -> Fill:
+        """What stands in the blank of a learner's function; raises NotAsGiven.
+
+        ``helpers`` are the functions of the lesson that only look.
+        """
+        if self.pristine is None:
+            return find_fill(self.note, function, helpers)
+        fit = blanks.match([self.pristine], [function], helpers)
+        if isinstance(fit, Misfit):
+            raise NotAsGiven.at(fit)
+        return fit.fills[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """A lesson of a course: where its files are, its notes and its koans.
+
+    ``name`` is that of its file, ``part`` "" on the main path. What reads files
+    (notes, pristine, koans) raises NotesError, OSError or Unreadable.
+    """
+
+    course: Course
+    name: str
+    part: str = ""
+
+    @property
+    def path(self) -> Path:
+        return self.course.koans / self.part / f"{self.name}.py"
+
+    @property
+    def notes_path(self) -> Path:
+        return self.course.notes / self.part / f"{self.name}.toml"
+
+    @property
+    def solution_path(self) -> Path:
+        return self.course.solutions / self.part / f"{self.name}.py"
+
+    @property
+    def number(self) -> str:
+        """ "04" of test_04_micro_batches."""
+        return self.name.split("_")[1] if "_" in self.name else ""
+
+    @property
+    def title(self) -> str:
+        """ "micro batches" of test_04_micro_batches."""
+        return " ".join(self.name.split("_")[2:])
+
+    @property
+    def relative(self) -> str:
+        return self.path.relative_to(self.course.root).as_posix()
+
+    @cached_property
+    def notes(self) -> LessonNotes:
+        return notes.load(self.notes_path)
+
+    @cached_property
+    def pristine(self) -> Pristine | None:
+        """The lesson as it was given; None where solutions are withheld."""
+        if not self.solution_path.exists():
+            return None
+        return _pristine(self.solution_path.read_bytes(), self.notes)
+
+    @cached_property
+    def koans(self) -> Mapping[str, Koan]:
+        """Its koans by name, in the order of the path."""
+        return {name: self._koan(note) for name, note in self.notes.koans.items()}
+
+    def _koan(self, note: Note) -> Koan:
+        if self.pristine is None:
+            return Koan(self, note)
+        return Koan(self, note, *self.pristine.koan(note.name))
+
+
+class Pristine:
+    """A lesson as it was given, made from its solution and its notes."""
+
+    def __init__(self, solution: bytes, loaded: LessonNotes) -> None:
+        self.solution = source.decode(solution)
+        self.tree = source.parse(self.solution)  # its koans get blanked
+        self._helpers = looking.helpers(self.tree.body)
+        self._functions = functions(self.tree.body)
+        self._notes = loaded
+        self._koans: dict[str, tuple[Function, Fill]] = {}
+
+    def koan(self, name: str) -> tuple[Function, Fill]:
+        """A koan with ``__`` where its fill was, and the fill; raises NotAsGiven."""
+        if name not in self._koans:
+            if name not in self._functions:
+                raise notes.NotesError(f"[{name}]: the solution has no such koan")
+            function = self._functions[name][0]
+            fill = find_fill(self._notes.koans[name], function, self._helpers)
+            _blank(function, fill)
+            self._koans[name] = function, fill
+        return self._koans[name]
+
+    @cached_property
+    def text(self) -> str:
+        """The whole lesson as it was given, letter by letter."""
+        fills = [self.koan(name)[1] for name in self._notes.koans]
+        return edit.replaced(self.solution, [(fill, blanks.BLANK) for fill in fills])
+
+
+@cache
+def _pristine(solution: bytes, loaded: LessonNotes) -> Pristine:
+    """Made once in a process, however often a course is read."""
+    return Pristine(solution, loaded)
+
+
+def functions(body: list[ast.stmt]) -> dict[str, list[Function]]:
+    """The functions among the statements of a module that are called test_*."""
+    found: dict[str, list[Function]] = {}
+    for node in body:
+        if isinstance(node, Function) and node.name.startswith("test_"):
+            found.setdefault(node.name, []).append(node)
+    return found
+
+
+def find_fill(note: Note, function: Function, helpers: frozenset[str]) -> Fill:
+    """The fill of a koan, found by what its notes say it asks; raises NotAsGiven."""
+    fits = blanks.locate(note.pattern, function, helpers)
+    if len(fits) == 1:
+        return fits[0].fills[0]
+    expected = note.asks.strip()
+    if not fits:
+        raise NotAsGiven(f"expected here: {expected}", function.lineno)
+    lines = ", ".join(str(fit.first_line) for fit in fits)
+    raise NotAsGiven(
+        f"`{expected}` is there more than once, at lines {lines}", fits[1].first_line
+    )
 
 
 def _blank(function: Function, fill: Fill) -> None:
@@ -281,86 +220,5 @@ def _blank(function: Function, fill: Fill) -> None:
                 return
             if isinstance(value, list) and first in value:
                 at = value.index(first)
-                value[at : at + len(fill.nodes)] = [new]
+                value[at : value.index(fill.nodes[-1]) + 1] = [new]
                 return
-
-
-def replaced(text: str, changes: Sequence[tuple[Fill, str]]) -> str:
-    """A source with the text of some fills replaced, each where it stands.
-
-    A text of several lines is put in at the indentation of the fill; one that
-    binds loosely (``a or b``) in parentheses, for a fill may be an operand.
-    """
-    raw = text.encode()
-    starts = _line_starts(raw)
-    places = [(*_place(fill, raw, starts), fill, new) for fill, new in changes]
-    for start, end, fill, new in sorted(places, key=lambda place: -place[0]):
-        if fill.is_expression:
-            new = _as_operand(new, fill)
-        else:
-            before = raw[max(s for s in starts if s <= start) : start].decode()
-            new = _indented(new, before if before.isspace() else " " * len(before))
-        if "\r\n" in text:
-            new = new.replace("\n", "\r\n")
-        raw = raw[:start] + new.encode() + raw[end:]
-    return raw.decode()
-
-
-def text_of(source: str, fill: Fill) -> str:
-    """A fill as it was written, its lines moved to the left."""
-    raw = source.encode()
-    starts = _line_starts(raw)
-    start, end = _place(fill, raw, starts)
-    before = raw[max(s for s in starts if s <= start) : start].decode()
-    return textwrap.dedent(before * before.isspace() + raw[start:end].decode())
-
-
-@lru_cache(maxsize=4)
-def _line_starts(raw: bytes) -> Sequence[int]:
-    return [0, *(end.end() for end in re.finditer(rb"\r\n|\r|\n", raw))]
-
-
-def _place(fill: Fill, raw: bytes, starts: Sequence[int]) -> tuple[int, int]:
-    """Where a fill begins and ends, in bytes, its parentheses not counted."""
-    first, last = fill.nodes[0], fill.nodes[-1]
-    start = starts[first.lineno - 1] + first.col_offset  # type: ignore[attr-defined]
-    end = starts[last.end_lineno - 1] + last.end_col_offset  # type: ignore[attr-defined]
-    for decorator in getattr(first, "decorator_list", [])[:1]:
-        place = starts[decorator.lineno - 1] + decorator.col_offset
-        start = raw.rindex(b"@", 0, place)
-    return start, end
-
-
-_LOOSE = ast.BoolOp | ast.Compare | ast.IfExp | ast.Lambda | ast.NamedExpr | ast.Tuple
-
-
-def _as_operand(new: str, fill: Fill) -> str:
-    try:
-        node = ast.parse(f"({new})", mode="eval").body
-    except SyntaxError:  # such as *losses
-        return new
-    is_not = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
-    # A generator's place is that of the parentheses around it, even of a call's.
-    was_generator = isinstance(fill.nodes[0], ast.GeneratorExp)
-    loose = isinstance(node, _LOOSE) or is_not or "\n" in new or was_generator
-    return f"({new})" if loose else new
-
-
-def _indented(text: str, indent: str) -> str:
-    """Every line but the first moved in, save those within a long string."""
-    within = {
-        line
-        for node in ast.walk(_tree(text))
-        if isinstance(node, ast.Constant | ast.JoinedStr)
-        for line in range(node.lineno + 1, (node.end_lineno or 0) + 1)
-    }
-    first, *rest = text.split("\n")
-    moved = (line if i in within else indent + line for i, line in enumerate(rest, 2))
-    return "\n".join([first, *moved])
-
-
-def _tree(text: str) -> ast.AST:
-    try:
-        return ast.parse(text)
-    except SyntaxError:
-        return ast.Module([], [])

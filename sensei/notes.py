@@ -1,4 +1,4 @@
-"""The sensei's notes: the .toml beside a lesson, read and checked.
+"""The sensei's notes: the .toml of a lesson, read and checked.
 
 Per koan: what it asks, three hints, named mistakes, the sentence shown when it
 turns green, a link. Per lesson: the lines shown when it is done.
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sensei import blanks
+from sensei.source import Unreadable, parse
 
 HINTS = 3
 
@@ -25,15 +26,28 @@ class NotesError(Exception):
 
 @dataclass(frozen=True)
 class Mistake:
-    """A wrong answer that people give, and the sentence that diagnoses it."""
+    """A wrong answer that people give, and the sentence that diagnoses it.
 
-    fill: str
+    Of code, ``fills[0]`` is an example: whoever's code ends as it does is told the
+    sentence. One that is ``spelled`` is told to its own spellings alone.
+    """
+
+    fills: tuple[str, ...]
     says: str
+    spelled: bool = False
+
+    @property
+    def fill(self) -> str:
+        return self.fills[0]
 
 
 @dataclass(frozen=True)
 class Note:
-    """What the sensei may say about one koan."""
+    """What the sensei may say about one koan.
+
+    ``row`` names an entry of what a code koan's checks find ("step"), ``columns``
+    the numbers in it (["slate", "rate"]).
+    """
 
     name: str
     asks: str
@@ -43,11 +57,13 @@ class Note:
     link: str
     also_right: tuple[str, ...] = ()
     points: int = 1
+    row: str = ""
+    columns: tuple[str, ...] = ()
 
     @cached_property
     def pattern(self) -> list[ast.stmt]:
         """``asks``, parsed: the statements with the blank in them."""
-        return blanks.parse(self.asks).body
+        return parse(self.asks).body
 
     @cached_property
     def is_prediction(self) -> bool:
@@ -93,7 +109,8 @@ def check(path: Path) -> LessonNotes:
     for note in notes.koans.values():
         for number, mistake in enumerate(note.mistakes, 1):
             place = f"{path}: [{note.name}] mistakes {number}: fill"
-            _is_python(place, mistake.fill)
+            for fill in mistake.fills:
+                _is_python(place, fill)
         for text in note.also_right:
             _is_python(f"{path}: [{note.name}]: also_right", text)
     return notes
@@ -101,8 +118,8 @@ def check(path: Path) -> LessonNotes:
 
 def _is_python(place: str, text: str) -> list[ast.stmt]:
     try:
-        return blanks.parse(text).body
-    except blanks.Unreadable as fault:
+        return parse(text).body
+    except Unreadable as fault:
         raise NotesError(f"{place} is not Python: {fault.reason}") from None
 
 
@@ -135,6 +152,8 @@ def _note(name: str, table: _Table) -> Note:
         link=table.text("link"),
         also_right=table.texts("also_right", default=()),
         points=table.number("points", default=1),
+        row=table.text("row", default=""),
+        columns=table.texts("columns", default=()),
     )
     table.finish()
     if len(note.hints) != HINTS:
@@ -147,7 +166,9 @@ def _note(name: str, table: _Table) -> Note:
 
 
 def _mistake(table: _Table) -> Mistake:
-    mistake = Mistake(table.text("fill"), table.text("says"))
+    alone = table.text("fill", default="")
+    fills = (alone,) if alone else table.texts("fills")
+    mistake = Mistake(fills, table.text("says"), table.flag("spelled"))
     table.finish()
     return mistake
 
@@ -161,8 +182,16 @@ class _Table:
         self.place = place
         self.content: dict[str, Any] = dict(content)
 
-    def text(self, key: str) -> str:
-        value = self.content.pop(key, None)
+    def flag(self, key: str) -> bool:
+        value = self.content.pop(key, False)
+        if not isinstance(value, bool):
+            raise NotesError(f"{self.place}: {key} is neither true nor false")
+        return value
+
+    def text(self, key: str, default: str | None = None) -> str:
+        value = self.content.pop(key, default)
+        if value == default == "":
+            return ""
         if not isinstance(value, str) or not value.strip():
             raise NotesError(f"{self.place}: {key} is missing, or not a text")
         return value

@@ -23,17 +23,20 @@ from pytest import (
     TestReport,
 )
 
-from sensei import judge, screen
-from sensei.collecting import Broken, LessonModule, koan_of, tell
-from sensei.course import Course, CourseError, LessonFiles
-from sensei.lesson import Lesson, NotAsGiven
-from sensei.path import walk
-from sensei.running import Rules, attempt
+from sensei import judge, screen, text
+from sensei.allowed import AllowedError
+from sensei.attempt import Attempt
+from sensei.collecting import LessonModule, attempt_of, message, tell
+from sensei.course import Course, CourseError
+from sensei.explain import explained
+from sensei.lesson import Lesson
+from sensei.notes import NotesError
+from sensei.progress import progress
 from sensei.verdicts import Kind, Verdict
+from sensei.watchdog import Limits
 
 COURSE = pytest.StashKey[Course]()
-RULES = pytest.StashKey[Rules]()
-EXCUSES = {"skip", "skipif", "xfail"}
+LIMITS = pytest.StashKey[Limits]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -62,10 +65,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: Config) -> None:
     try:
         course = Course.load(config.rootpath)
-    except CourseError as error:
+        _ = course and course.free
+    except (CourseError, AllowedError) as error:
         raise pytest.UsageError(str(error)) from None
     if course is None:
         return
+    course.find_helpers()
     asked = config.getoption("koan_seconds")
     seconds = course.seconds if asked is None else asked
     if not seconds > 0:
@@ -75,20 +80,15 @@ def pytest_configure(config: Config) -> None:
     gc.freeze()
     atexit.register(gc.unfreeze)  # or libraries report all of it as leaked
     config.stash[COURSE] = course
-    config.stash[RULES] = Rules(
-        seconds=seconds,
-        stderr=os.dup(2),  # capture has not begun yet
-        reveal=config.getoption("reveal"),
-        story=course.story,
-    )
+    config.stash[LIMITS] = Limits(seconds, os.dup(2))  # capture has not begun yet
     if not hasattr(config, "workerinput"):
         _plain_reporter_where_sugar_breaks(config)
         config.pluginmanager.register(Scribe(config, course), "sensei-scribe")
 
 
 def pytest_unconfigure(config: Config) -> None:
-    if RULES in config.stash:
-        os.close(config.stash[RULES].stderr)
+    if LIMITS in config.stash:
+        os.close(config.stash[LIMITS].stderr)
 
 
 def _plain_reporter_where_sugar_breaks(config: Config) -> None:
@@ -110,20 +110,11 @@ def _plain_reporter_where_sugar_breaks(config: Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_pycollect_makemodule(module_path: Path, parent: Collector) -> Module | None:
     course = parent.config.stash.get(COURSE, None)
-    files = course.lesson_of(module_path) if course else None
-    if files is None:
+    lesson = course.lesson_of(module_path) if course else None
+    if lesson is None:
         return None
-    module: Module = LessonModule.from_parent(parent, path=module_path, files=files)
+    module: Module = LessonModule.from_parent(parent, path=module_path, lesson=lesson)
     return module
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_pycollect_makeitem(
-    collector: Collector, name: str, obj: object
-) -> Broken | None:
-    return (
-        collector.unrunnable(name, obj) if isinstance(collector, LessonModule) else None
-    )
 
 
 @pytest.hookimpl(tryfirst=True)  # before -k and --lf choose among the items
@@ -134,22 +125,22 @@ def pytest_collection_modifyitems(
     course = config.stash.get(COURSE, None)
     if course is None:
         return
-    for files in course.lessons:
-        if not files.path.exists() and _is_asked_for(files, config):
-            module = LessonModule.from_parent(session, path=files.path, files=files)
-            behind = course.lessons[course.lessons.index(files) :]
+    for lesson in course.lessons:
+        if not lesson.path.exists() and _is_asked_for(lesson, config):
+            module = LessonModule.from_parent(session, path=lesson.path, lesson=lesson)
+            behind = course.lessons[course.lessons.index(lesson) :]
             later = {after.path for after in behind}
             place = next((i for i, it in enumerate(items) if it.path in later), None)
             items.insert(len(items) if place is None else place, module.missing())
 
 
-def _is_asked_for(files: LessonFiles, config: Config) -> bool:
+def _is_asked_for(lesson: Lesson, config: Config) -> bool:
     """The run is of the whole folder that the lesson was in."""
-    folder, start = files.path.parent, config.invocation_params.dir
+    folder, start = lesson.path.parent, config.invocation_params.dir
     named = {Path(os.path.abspath(start / argument)) for argument in config.args}
     if config.args_source is Config.ArgsSource.TESTPATHS:
         named = {path.parent for path in named}
-    return folder in named or (not files.part and bool(named & {*folder.parents}))
+    return folder in named or (not lesson.part and bool(named & {*folder.parents}))
 
 
 # --------------------------------------------------------------------- running
@@ -157,39 +148,70 @@ def _is_asked_for(files: LessonFiles, config: Config) -> bool:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: Item) -> None:
-    """A mark that a learner adds can't skip a koan, nor excuse that it fails."""
-    koan = koan_of(item)
-    marks = EXCUSES & {mark.name for mark in item.iter_markers()}
-    if koan and marks:
-        try:
-            _hold_as_given(*koan, marks)
-        except NotAsGiven as change:
-            sentence = judge.not_as_given(change, koan[1])
-            tell(item, Verdict(Kind.ERROR, sentence, change.line))
-
-
-def _hold_as_given(lesson: Lesson, name: str, marks: set[str]) -> None:
-    """Raise NotAsGiven; solutions withheld, a skipif may have been given."""
-    lesson.fill(name)
-    if lesson.given is None and (added := marks - {"skipif"}):
-        mark = f"a mark {' and '.join(sorted(added))}"
-        raise NotAsGiven(f"{mark} was not given", lesson.line(name))
+    """Solutions withheld, a mark that a learner adds is not known from a given one:
+    it can't excuse that a koan fails, nor skip one without a condition.
+    """
+    attempt = attempt_of(item)
+    added = {"skip", "xfail"} & {mark.name for mark in item.iter_markers()}
+    if isinstance(attempt, Attempt) and attempt.koan.pristine is None and added:
+        marks = " and ".join(sorted(added))
+        sentence = f"A koan can't be excused from the path: take out the mark {marks}."
+        tell(item, Verdict(Kind.ERROR, sentence, attempt.function.lineno))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    koan = koan_of(pyfuncitem)
-    if koan is None:
+    attempt = attempt_of(pyfuncitem)
+    if attempt is None:
         return None
-    names = pyfuncitem._fixtureinfo.argnames
-    arguments = {name: pyfuncitem.funcargs[name] for name in names}
-    rules = pyfuncitem.config.stash[RULES]
-    verdict, error = attempt(*koan, pyfuncitem.obj, arguments, rules)
+    verdict, error = attempt, None
+    if isinstance(attempt, Attempt):
+        verdict, error = _decide(pyfuncitem, attempt)
     if error is None:
         tell(pyfuncitem, verdict)
         return True
     pyfuncitem.user_properties.extend(verdict.properties())
     raise error
+
+
+def _decide(
+    item: pytest.Function, attempt: Attempt
+) -> tuple[Verdict, Exception | None]:
+    """The verdict on a koan and, where its code raised, that.
+
+    No outcome leaves this function: a debugger that looks at what pytest was
+    told finds no answer.
+    """
+    arguments = {name: item.funcargs[name] for name in item._fixtureinfo.argnames}
+    limits, reveal = item.config.stash[LIMITS], item.config.getoption("reveal")
+    try:
+        verdict, outcome = judge.decide(attempt, arguments, limits, item.obj)
+        if outcome is None:
+            return verdict, None
+        verdict = explained(attempt, outcome, verdict, arguments, limits, reveal)
+    except NotesError as fault:
+        return Verdict(Kind.ERROR, f"The notes of this koan: {fault}", 1), None
+    raised = outcome.raised.error if outcome.raised else None
+    if verdict.kind is not Kind.ERROR or attempt.koan.note.is_prediction:
+        return verdict, None
+    return verdict, raised if isinstance(raised, Exception) else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: Item, call: pytest.CallInfo[None]
+) -> Generator[None, TestReport, TestReport]:
+    """Spare the learner a traceback through the engine; --tb and -l bring it back."""
+    report = yield
+    verdict = Verdict.from_properties(item.user_properties)
+    wants_more = (
+        item.config.getoption("tbstyle") != "auto"
+        or item.config.getoption("fulltrace")
+        or item.config.getoption("showlocals")
+    )
+    if verdict and call.when == "call" and report.failed and not wants_more:
+        report.longrepr = message(item, verdict)
+    return report
 
 
 # ---------------------------------------------------------------------- telling
@@ -201,16 +223,16 @@ class Scribe:
     def __init__(self, config: Config, course: Course) -> None:
         self.config = config
         self.course = course
-        self.results: dict[tuple[LessonFiles, str], list[Verdict]] = {}
+        self.results: dict[tuple[str, str], list[Verdict]] = {}
         self.devices: set[str] = set()
 
     def pytest_runtest_logreport(self, report: TestReport) -> None:
         path, _, koan = report.nodeid.partition("::")
-        files = self.course.lesson_of(self.config.rootpath / path)
+        lesson = self.course.lesson_of(self.config.rootpath / path)
         verdict = _verdict_of(report)
-        if files and verdict and files.relative == path:  # not of solutions/
+        if lesson and verdict and lesson.relative == path:  # not of solutions/
             name = koan.partition("[")[0]
-            self.results.setdefault((files, name), []).append(verdict)
+            self.results.setdefault((path, name), []).append(verdict)
             self._note_device(koan)
 
     def _note_device(self, koan: str) -> None:
@@ -231,8 +253,8 @@ class Scribe:
             columns=reporter._tw.fullwidth,
             command=_command(self.config),
         )
-        for path in walk(self.course, self.results):
-            screen.show(screen.lines(path, request), reporter)
+        for part in progress(self.course, self.results):
+            text.show(screen.lines(part, request), reporter)
 
 
 def _command(config: Config) -> str:

@@ -153,7 +153,8 @@ class _Evaluator:
                 f'{node.id} is no name here; who means it writes float("{node.id}").'
             )
         for name, module in self.names.items():
-            if isinstance(module, ModuleType) and hasattr(module, node.id):
+            value = getattr(module, node.id, None)
+            if isinstance(module, ModuleType) and _may_be_meant(value):
                 raise Refused(f"Write {name}.{node.id} for {node.id}.")
         raise Refused(
             f"`{node.id}` is not a value you can write down. A prediction is what "
@@ -234,6 +235,10 @@ def _is_plain(value: object) -> bool:
         return False
     kind = type(value)
     return kind in (bool, int, float, str) or kind.__eq__ is object.__eq__
+
+
+def _may_be_meant(value: object) -> bool:
+    return value is not None and not callable(value) and _is_plain(value)
 
 
 def _stay_small(op: ast.operator, left: Any, right: Any) -> None:

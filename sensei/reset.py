@@ -12,10 +12,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from sensei.blanks import Function, Unreadable
-from sensei.course import Course, LessonFiles
-from sensei.lesson import Given, Source
-from sensei.notes import NotesError, load
+from sensei import source
+from sensei.course import Course
+from sensei.lesson import Lesson, functions
+from sensei.notes import NotesError
+from sensei.source import Function, Unreadable
 
 
 class ResetError(Exception):
@@ -26,7 +27,7 @@ class ResetError(Exception):
 class Target:
     """What a name stands for: a koan of a lesson, or (koan "") the whole lesson."""
 
-    files: LessonFiles
+    lesson: Lesson
     koan: str = ""
 
 
@@ -39,15 +40,15 @@ def find(course: Course, name: str) -> Target:
     path, _, koan = name.rpartition("::")
     koan = koan.partition("[")[0]
     matches = [
-        Target(files, koan)
-        for files in course.lessons
-        if (not path or Path(path).stem == files.name) and koan in _koans(files)
+        Target(lesson, koan)
+        for lesson in course.lessons
+        if (not path or Path(path).stem == lesson.name) and koan in _koans(lesson)
     ]
     if not matches:
         matches = [
-            Target(files)
-            for files in course.lessons
-            if Path(name).stem in _spellings(files)
+            Target(lesson)
+            for lesson in course.lessons
+            if Path(name).stem in _spellings(lesson)
         ]
     if not matches:
         raise ResetError(
@@ -55,67 +56,68 @@ def find(course: Course, name: str) -> Target:
             f"lesson, or a koan's name as pytest prints it."
         )
     if len(matches) > 1:
-        where = " and ".join(target.files.relative for target in matches)
+        where = " and ".join(target.lesson.relative for target in matches)
         raise ResetError(f"{name} is in {where}: say `sensei reset FILE::{koan}`.")
     return matches[0]
 
 
-def _spellings(files: LessonFiles) -> tuple[str, ...]:
+def _spellings(lesson: Lesson) -> tuple[str, ...]:
     """04, test_04, test_04_micro_batches, micro_batches."""
-    title = files.title.replace(" ", "_")
-    return files.number, f"test_{files.number}", files.name, title
+    title = lesson.title.replace(" ", "_")
+    return lesson.number, f"test_{lesson.number}", lesson.name, title
 
 
-def _koans(files: LessonFiles) -> list[str]:
+def _koans(lesson: Lesson) -> list[str]:
     try:
-        return list(load(files.notes).koans)
+        return list(lesson.notes.koans)
     except NotesError as error:
         raise ResetError(str(error)) from None
 
 
 def reset(target: Target) -> None:
     """Write the koan or the lesson as it was given; raises ResetError."""
-    files = target.files
-    if not files.solution.exists():
+    lesson = target.lesson
+    if lesson.pristine is None:
+        solution = lesson.solution_path.relative_to(lesson.course.root).as_posix()
         raise ResetError(
-            f"Without {files.solution.relative_to(files.course.root).as_posix()} only "
-            f"git knows how it was: git restore {files.relative}"
+            f"Without {solution} only git knows how it was: "
+            f"git restore {lesson.relative}"
         )
-    given = Given(Source.read(files.solution), load(files.notes)).text()
+    given = lesson.pristine.text
     if target.koan:
-        given = _with_one_koan(files, target.koan, given)
-    if _has_windows_ends(files.path):
+        given = _with_one_koan(lesson, target.koan, given)
+    if _has_windows_ends(lesson.path):
         given = given.replace("\r\n", "\n").replace("\n", "\r\n")
-    _write(files.path, given)
+    _write(lesson.path, given)
 
 
 def _has_windows_ends(path: Path) -> bool:
     return path.exists() and b"\r\n" in path.read_bytes()
 
 
-def _with_one_koan(files: LessonFiles, name: str, given: str) -> str:
+def _with_one_koan(lesson: Lesson, name: str, given: str) -> str:
     """The learner's file with one koan replaced by (or given) its original text."""
     try:
-        mine = Source.read(files.path)
-        found = mine.koans
+        mine = source.decode(lesson.path.read_bytes())
+        found = functions(source.parse(mine).body)
     except OSError:
         return given
     except Unreadable as fault:
         raise ResetError(
-            f"{files.relative}:{fault.line or 1}: Python can't read this file "
+            f"{lesson.relative}:{fault.line or 1}: Python can't read this file "
             f"({fault.reason}), so one koan in it can't be found. Mend that line, or "
-            f"put the whole lesson back: sensei reset {files.number}"
+            f"put the whole lesson back: sensei reset {lesson.number}"
         ) from None
-    original = Source(given)
-    lines = mine.decoded.replace("\r\n", "\n").split("\n")
-    new = _text_of(original.koans[name][0], given.split("\n"))
+    original = functions(source.parse(given).body)
+    lines = source.lines_of(mine)
+    new = _text_of(original[name][0], source.lines_of(given))
     if name in found:
         for copy in reversed(found[name][1:]):
             del lines[_first(copy) : copy.end_lineno]
         function = found[name][0]
         lines[_first(function) : function.end_lineno] = new
         return "\n".join(lines)
-    return "\n".join(_inserted(lines, new, name, list(original.koans), found))
+    return "\n".join(_inserted(lines, new, name, list(original), found))
 
 
 def _inserted(
@@ -176,13 +178,13 @@ def _run(course: Course, options: argparse.Namespace) -> int:
         print("Nothing was changed.")
         return 1
     reset(target)
-    print(f"{target.koan or target.files.relative} is as it was given.")
+    print(f"{target.koan or target.lesson.relative} is as it was given.")
     return 0
 
 
 def _sure(target: Target) -> bool:
     """Ask before a lesson's answers are dropped; no answer is a no."""
-    question = f"Drop all your answers in {target.files.relative}? [y/N] "
+    question = f"Drop all your answers in {target.lesson.relative}? [y/N] "
     try:
         return input(question).strip().lower() in ("y", "yes")
     except EOFError:

@@ -1,156 +1,237 @@
-"""Running one koan under its time limit, and what became of it."""
+"""Running a koan: the one place where code of a lesson's koan is called.
+
+``run`` gives what the koan did, as an Outcome; what that is worth is for
+``judge`` to say.
+"""
 
 from __future__ import annotations
 
-import importlib
-import traceback
+import bdb
+import sys
 import unittest
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from types import ModuleType
-from typing import Any
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TextIO
 
 import pytest
 
-from sensei import judge, predictions, timeline
-from sensei.judge import Answer
-from sensei.lesson import Lesson
-from sensei.notes import NotesError
-from sensei.verdicts import Kind, Verdict
-from sensei.watchdog import Hang, time_limit
+from sensei import comparing
+from sensei.attempt import IN_THE_FILL, REPORT, Attempt
+from sensei.timeline import Event
+from sensei.watchdog import Limits, time_limit
+from sensei.work import importable
+
+SKIPS = (pytest.skip.Exception, unittest.SkipTest)
+NOT_THE_KOANS = (KeyboardInterrupt, bdb.BdbQuit, pytest.exit.Exception)
+NOTHING = object()
 
 
 @dataclass(frozen=True)
-class Rules:
-    """How koans are run: their time limit, and what is told about a failed one.
+class Check:
+    """A check that was come to: which one, what was found, expected, and so.
 
-    ``seconds`` is for one koan; ``stderr`` a file descriptor nobody captures;
-    ``story`` names the module that tells how values came about ("" for none).
+    The ``expected`` of a prediction is NOTHING: nobody has looked at it yet.
     """
 
-    seconds: float
-    stderr: int = 2
-    reveal: bool = False
-    story: str = ""
+    number: int
+    found: Any
+    expected: Any = NOTHING
+    holds: bool = False
 
 
-Koan = Callable[..., object]
-SKIPS = (pytest.skip.Exception, unittest.SkipTest)
-FOR_PYTEST = (*SKIPS, pytest.exit.Exception)  # exceptions that are more than a failure
+@dataclass(frozen=True)
+class Raised:
+    """What ended a koan: the exception, its line, and its place (see Attempt)."""
+
+    error: BaseException
+    line: int
+    place: int
 
 
-def attempt(
-    lesson: Lesson, name: str, koan: Koan, arguments: Mapping[str, Any], rules: Rules
-) -> tuple[Verdict, Exception | None]:
-    """Judge a koan, running it if its fill may be run.
+@dataclass(frozen=True)
+class Outcome:
+    """What a koan did: its checks, in order, and what it raised, if anything.
 
-    Gives the verdict and, for code, the exception that may be shown as it is:
-    there the expected value is no secret. What is raised here did not come from
-    the learner: an interrupt from the keyboard, a skip that the koan itself asks
-    for.
+    ``skipped`` is the reason of a skip that was given. ``marks`` says how many
+    events of the story there were at each check.
     """
-    modules = {k: v for k, v in koan.__globals__.items() if isinstance(v, ModuleType)}
-    answer = judge.prepare(lesson, name, {**modules, **arguments})
-    if isinstance(answer, Verdict):
-        return answer, None
-    try:
-        verdict, error = run(answer, koan, arguments, rules)
-    except NotesError as fault:
-        return Verdict(Kind.ERROR, f"The notes of this koan: {fault}", 1), None
-    if answer.note.is_prediction or isinstance(error, FOR_PYTEST):
-        return verdict, None
-    return verdict, error if isinstance(error, Exception) else None
+
+    checks: tuple[Check, ...] = ()
+    raised: Raised | None = None
+    skipped: str | None = None
+    marks: tuple[int, ...] = ()
+
+    def alike(self, other: Outcome) -> bool:
+        """Whether two koans did the same, as far as their checks can tell."""
+        if (self.skipped is None) != (other.skipped is None):
+            return False
+        if [check.number for check in self.checks] != [c.number for c in other.checks]:
+            return False
+        pairs = zip(self.checks, other.checks, strict=True)
+        return _ended_alike(self.raised, other.raised) and all(
+            comparing.same(mine.found, others.found) for mine, others in pairs
+        )
+
+    def came_to_its_end(self, attempt: Attempt) -> bool:
+        """Whether each check was come to, and nothing raised."""
+        checked = {check.number for check in self.checks}
+        return self.raised is None and checked == set(range(len(attempt.forms)))
+
+
+def _ended_alike(left: Raised | None, right: Raised | None) -> bool:
+    if left is None or right is None:
+        return left is right
+    return type(left.error) is type(right.error) and left.place == right.place
 
 
 def run(
-    answer: Answer, koan: Koan, arguments: Mapping[str, Any], rules: Rules
-) -> tuple[Verdict, BaseException | None]:
-    """Run an answer: the verdict, and what was raised, if anything.
-
-    pytest and the grader both run answers here. Raises what ``attempt`` does.
-    """
-    path = koan.__code__.co_filename
-    error = _raised_by(koan, arguments, rules, path)
-    if error is None:
-        return judge.judge(answer, None, path), None
-    if _is_for_pytest(error, answer, path):
-        raise error
-    if odd := _odd_ending(error, answer, rules, path):
-        return odd, error
-    verdict = judge.judge(answer, error, path)
-    return _with_story(verdict, answer, error, koan, arguments, rules), error
-
-
-def _raised_by(
-    koan: Koan, arguments: Mapping[str, Any], rules: Rules, path: str
-) -> BaseException | None:
-    try:
-        with time_limit(rules.seconds, path, rules.stderr, koan.__name__):
-            koan(**arguments)
-    except BaseException as error:
-        return error
-    return None
-
-
-def _is_for_pytest(error: BaseException, answer: Answer, path: str) -> bool:
-    """Not the learner's doing: Ctrl-C, or a skip in the code that was given."""
-    if isinstance(error, KeyboardInterrupt):
-        return "KeyboardInterrupt" not in answer.fill.text
-    return isinstance(error, SKIPS) and not (
-        "skip" in answer.fill.text.lower()
-        or any(
-            entry.filename == path and answer.fill.holds_line(entry.lineno or 0)
-            for entry in traceback.extract_tb(error.__traceback__)
-        )
-    )
-
-
-def _odd_ending(
-    error: BaseException, answer: Answer, rules: Rules, path: str
-) -> Verdict | None:
-    """The verdict on a fill that ends in no ordinary exception."""
-    line = answer.fill.line
-    if isinstance(error, Hang):
-        line = error.line or line
-        sentence = f"It did not end within {rules.seconds:g} s; it was at line {line}."
-    elif isinstance(error, SKIPS):
-        sentence = "A fill can't skip a koan: it is not done."
-    elif isinstance(error, FOR_PYTEST) or not isinstance(error, Exception):
-        sentence = f"A fill can't end the run, as {type(error).__name__} does."
-    else:
-        return None
-    return Verdict(Kind.ERROR, sentence, line, answer.wrote)
-
-
-# ------------------------------------------------------------------- the story
-
-
-def _with_story(
-    verdict: Verdict,
-    answer: Answer,
-    error: BaseException,
-    koan: Koan,
+    attempt: Attempt,
     arguments: Mapping[str, Any],
-    rules: Rules,
-) -> Verdict:
-    """Add the answer and the story where they may be told.
+    limits: Limits,
+    function: Callable[..., object] | None = None,
+    events: list[Event] | None = None,
+) -> Outcome:
+    """Run a koan once, within its limits, and put global state back behind it.
 
-    A prediction's are told when the learner asked; code's always, for there the
-    order of the calls is the lesson.
+    ``function`` is the koan as pytest has it; ``events`` takes in the story of it,
+    as the course tells it. Raises what is not the koan's doing: an interrupt from
+    the keyboard, a debugger that was left, the end of the run; NotImportable.
     """
-    path, value = koan.__code__.co_filename, None
-    if answer.note.is_prediction:
-        if not rules.reveal or verdict.kind is not Kind.WRONG:
-            return verdict
-        value = judge.actual(answer, error, path)
-        verdict = replace(verdict, answer=predictions.as_text(value, digits=6))
-    if not rules.story:
-        return verdict
-    tell = importlib.import_module(rules.story).tell
+    call = function or attempt.callable()
+    reports = _Reports(attempt, events)
+    module = attempt.work.module
+    course = attempt.koan.lesson.course
     try:
-        with time_limit(rules.seconds, path, rules.stderr, koan.__name__):
-            events = tell(koan, arguments)
-    except Hang:
-        return verdict
-    misses = timeline.misses(value, answer.value)
-    return replace(verdict, story=timeline.pack(events, misses))
+        with ExitStack() as around:
+            enter = around.enter_context
+            enter(importable(module))
+            enter(_reporting_to(reports, vars(module)))
+            enter(course.kept())
+            quiet = attempt.is_example or events is not None
+            enter(_quiet() if quiet else _capped(limits.characters))
+            enter(time_limit(limits, attempt.filename, attempt.koan.name))
+            if events is not None:
+                enter(course.watch(attempt.filename, events))
+            call(**arguments)
+    except NOT_THE_KOANS:
+        raise
+    except BaseException as error:
+        return reports.outcome(error)
+    return reports.outcome(None)
+
+
+@dataclass
+class _Reports:
+    """Takes in what the checks of one run report."""
+
+    attempt: Attempt
+    events: list[Event] | None
+    checks: list[Check] = field(default_factory=list)
+    marks: list[int] = field(default_factory=list)
+
+    def __call__(self, number: int, found: Any, expected: Any = NOTHING) -> None:
+        form = self.attempt.forms[number]
+        found = comparing.kept(found)
+        self.marks.append(len(self.events or ()))
+        if self.attempt.koan.note.is_prediction:
+            self.checks.append(Check(number, found))
+            return
+        holds = comparing.holds(found, form.op, expected, form.tolerance)
+        self.checks.append(Check(number, found, comparing.kept(expected), holds))
+
+    def outcome(self, error: BaseException | None) -> Outcome:
+        line = _line_of(error, self.attempt.filename) if error else 0
+        place = self.attempt.place(line)
+        raised, skipped = None, None
+        if isinstance(error, SKIPS) and place != IN_THE_FILL:
+            skipped = str(error)
+        elif error is not None:
+            raised = Raised(error, line or self.attempt.fill.line, place)
+        return Outcome(tuple(self.checks), raised, skipped, tuple(self.marks))
+
+
+def _line_of(error: BaseException, filename: str) -> int:
+    """The deepest line of a file in a traceback; 0 if it is not there."""
+    line, trace = 0, error.__traceback__
+    while trace:
+        if trace.tb_frame.f_code.co_filename == filename:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+# ---------------------------------------------------------------- around a run
+
+
+@contextmanager
+def _reporting_to(reports: _Reports, names: dict[str, Any]) -> Iterator[None]:
+    names[REPORT] = reports
+    try:
+        yield
+    finally:
+        names.pop(REPORT, None)
+
+
+class _Output:
+    """Stands in for a stream: what goes beyond a number of characters is dropped."""
+
+    def __init__(self, stream: TextIO, most: int) -> None:
+        self.stream = stream
+        self.left = most
+        self.dropped = 0
+
+    def write(self, text: str) -> int:
+        if self.left > 0:
+            self.stream.write(text[: self.left])
+        self.dropped += max(0, len(text) - max(0, self.left))
+        self.left -= len(text)
+        return len(text)
+
+    def writelines(self, lines: list[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def finish(self, most: int) -> None:
+        if self.dropped:
+            self.stream.write(
+                f"\n… and {self.dropped:,} characters more: what a koan prints is "
+                f"cut after {most:,}.\n"
+            )
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+@contextmanager
+def _capped(most: int) -> Iterator[None]:
+    """What a koan prints, up to a limit; beyond it only how much it was."""
+    with _exchanged(most) as outputs:
+        try:
+            yield
+        finally:
+            for output in outputs:
+                output.finish(most)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What is run for the engine's own sake prints nothing and warns of nothing."""
+    with warnings.catch_warnings(), _exchanged(0):
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def _exchanged(most: int) -> Iterator[list[_Output]]:
+    before = {name: getattr(sys, name) for name in ("stdout", "stderr")}
+    mine = {name: _Output(stream, most) for name, stream in before.items() if stream}
+    for name, output in mine.items():
+        setattr(sys, name, output)
+    try:
+        yield list(mine.values())
+    finally:
+        for name, output in mine.items():
+            if getattr(sys, name) is output:  # a debugger puts others there
+                setattr(sys, name, before[name])

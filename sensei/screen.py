@@ -1,37 +1,31 @@
-"""The learner's screen: where they are on the path, and what comes next.
+"""The learner's screen: what became of the koan they are at, then how far they are.
 
-``lines`` is a pure function of a path and a request; ``show`` writes what it
-gives through pytest's terminal reporter.
+``lines`` is a pure function of a run's progress and a request.
 """
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pytest import TerminalReporter
-
 from sensei import timeline
 from sensei.notes import HINTS
-from sensei.path import Path, Step, Stretch
+from sensei.partial import Row, Table
+from sensei.progress import Progress, Step, Stretch
+from sensei.text import MARGIN, Line, Span, code, labelled, prose
 from sensei.verdicts import Kind, Verdict
 
 WIDEST = 80
 WIDEST_PICTURE = 120
 NARROWEST = 40
-MARGIN = 9  # where text begins, behind its label
 TITLE = 28  # columns of a lesson's number and title
 SHORTEST_TITLE = 11
 WITHOUT_TITLE = 35  # columns of the bar, the count and "you are here"
 BAR = 12  # the longest bar of a lesson
-FEWER = str.maketrans("█▒░─→←…·", "#+.-><.-")
-
-COLOURS = {
-    Kind.BLANK: ("yellow",),
-    Kind.PASSED: ("green",),
-    Kind.SKIPPED: ("yellow",),
-}
+MOST_WRITTEN = 4  # lines of the learner's own code
+MOST_ROWS = 8  # of a check's table
+STORY_ROWS = 10
+BEFORE = 2  # rows above the first that differs
 
 
 @dataclass(frozen=True)
@@ -48,80 +42,69 @@ class Request:
     columns: int = 80
     command: str = "pytest"
 
+    @property
+    def width(self) -> int:
+        return max(NARROWEST, min(self.columns - 1, WIDEST))
 
-@dataclass(frozen=True)
-class Span:
-    """A piece of a line, and its colours (pytest's names for them)."""
-
-    text: str
-    markup: tuple[str, ...] = ()
-
-
-Line = tuple[Span, ...]
+    @property
+    def picture_width(self) -> int:
+        return max(NARROWEST, min(self.columns - 1, WIDEST_PICTURE))
 
 
-def show(screen: list[Line], reporter: TerminalReporter) -> None:
-    """Write lines to the terminal, in ASCII where it has no more than that."""
-    encoding = getattr(reporter._tw._file, "encoding", None) or "utf-8"
-    for line in screen:
-        for span in line:
-            text = _writable(span.text, encoding)
-            reporter.write(text, **dict.fromkeys(span.markup, True))
-        reporter.write("\n")
-
-
-def _writable(text: str, encoding: str) -> str:
-    try:
-        text.encode(encoding)
-    except UnicodeError:
-        text = text.translate(FEWER).encode(encoding, "replace").decode(encoding)
-    return text
-
-
-def lines(path: Path, request: Request) -> list[Line]:
+def lines(progress: Progress, request: Request) -> list[Line]:
     """The whole screen: prose in 80 columns at most, pictures in all there are."""
-    width = max(NARROWEST, min(request.columns - 1, WIDEST))
-    return [line for block in _blocks(path, request, width) for line in ((), *block)]
+    return [
+        line for block in _blocks(progress, request) if block for line in ((), *block)
+    ]
 
 
-def _blocks(path: Path, request: Request, width: int) -> Iterator[list[Line]]:
-    yield _board(path, request, width)
-    if path.last_solved:
-        # The reason belongs to the moment when it turned green.
-        at_work = path.next and path.next.verdict and path.next.verdict.wrote
-        yield list(_solved(path.last_solved, width, with_reason=not at_work))
-    if path.just_done:
-        yield list(_lesson_done(path.just_done, width))
-    if path.next is None:
-        yield list(_ending(path, width))
+def _blocks(progress: Progress, request: Request) -> Iterator[list[Line]]:
+    here, width = progress.next, request.width
+    if here is None or not here.tried:
+        # A reason, and what a lesson was about, belong to the moment of success.
+        if progress.last_solved:
+            yield list(_solved(progress.last_solved, width))
+        if progress.just_done:
+            yield list(_lesson_done(progress.just_done, width))
+    if here:
+        yield list(_next(progress, here, request))
+        yield list(_offered(progress, here, request))
+    if here and here.tried:
+        yield list(_short_board(progress, here, request))
         return
-    yield list(_next(path, path.next, request, width))
+    yield list(_board(progress, request))
+    if here is None:
+        yield list(_ending(progress, width))
 
 
 # ------------------------------------------------------------------- the board
 
 
-def _board(path: Path, request: Request, width: int) -> list[Line]:
-    here = path.next
-    title = path.part.replace("_", " ") or "the path"
-    rows = [
-        _row(stretch, stretch.files == (here and here.files), width)
-        for stretch in path.stretches
-    ]
-    return [(Span(f" {title}", ("bold",)),), *rows, *_totals(path, request, width)]
+def _board(progress: Progress, request: Request) -> Iterator[Line]:
+    title = progress.part.replace("_", " ") or "the path"
+    yield (Span(f" {title}", ("bold",)),)
+    here = progress.next
+    for stretch in progress.stretches:
+        yield _row(stretch, bool(here and stretch.lesson is here.lesson), request.width)
+    yield from _totals(progress, request)
+
+
+def _short_board(progress: Progress, here: Step, request: Request) -> Iterator[Line]:
+    """One lesson: whoever tries again and again has seen the others."""
+    yield _row(progress.stretch_of(here), True, request.width)
+    yield from _totals(progress, request)
 
 
 def _row(stretch: Stretch, here: bool, width: int) -> Line:
     total, solved = len(stretch.steps), stretch.solved
     title = max(SHORTEST_TITLE, min(TITLE, width - WITHOUT_TITLE))
-    name = f"  {stretch.files.number} {stretch.files.title}"
-    count = f"{solved}/{total}"
+    name = f"  {stretch.lesson.number} {stretch.lesson.title}"
     mark = ("bold",) if here else ("green",) if stretch.complete else ()
     you = " ← you are here" if here else ""
     return (
         Span(f"{name:<{title}.{title}}", mark),
         Span(f"{_bar(stretch):<{BAR}}", ("green",) if solved else ()),
-        Span(f" {count:>5}{you}", mark),
+        Span(f" {f'{solved}/{total}':>5}{you}", mark),
     )
 
 
@@ -134,53 +117,51 @@ def _bar(stretch: Stretch) -> str:
     return "".join(cells[:BAR])
 
 
-def _totals(path: Path, request: Request, width: int) -> Iterator[Line]:
-    solved = sum(step.solved for step in path.steps)
+def _totals(progress: Progress, request: Request) -> Iterator[Line]:
+    steps = progress.steps
+    solved = sum(step.solved for step in steps)
     devices = f", on {' and '.join(request.devices)}" if request.devices else ""
-    yield (Span(f"  {solved} of {len(path.steps)} koans solved{devices}"),)
-    if path.partial:
-        ran = sum(step.verdict is not None for step in path.steps)
+    yield (Span(f"  {solved} of {len(steps)} koans solved{devices}"),)
+    if progress.partial:
+        ran = sum(step.verdict is not None for step in steps)
         yield (Span(f"  only {ran} of them {'was' if ran == 1 else 'were'} run"),)
-    unrun = sum(step.verdict is None and step.filled for step in path.steps)
+    unrun = sum(step.verdict is None and step.filled for step in steps)
     if unrun:
-        text = f"{unrun} more filled in (▒), not run this time"
-        yield (Span(f"  {text}"),)
-    for step in path.steps:
+        yield (Span(f"  {unrun} more filled in (▒), not run this time"),)
+    for step in steps:
         if step.skipped and step.verdict:
-            yield from _text(
-                "", f"not run here: {step.name}: {step.verdict.sentence}", width
-            )
+            reason = f"not run here: {step.name}: {step.verdict.sentence}"
+            yield from prose("", reason, request.width)
 
 
 # -------------------------------------------------------------- what was solved
 
 
-def _solved(step: Step, width: int, with_reason: bool) -> Iterator[Line]:
-    yield _labelled("solved", step.name, ("green",))
-    if step.verdict and with_reason:
-        yield from _text("", step.verdict.sentence, width)
+def _solved(step: Step, width: int) -> Iterator[Line]:
+    yield labelled("solved", step.name, ("green",))
+    if step.verdict:
+        yield from prose("", step.verdict.sentence, width)
 
 
 def _lesson_done(stretch: Stretch, width: int) -> Iterator[Line]:
-    if stretch.lesson is None:
-        return
-    notes, files = stretch.lesson.notes, stretch.files
-    yield _labelled("done", f"lesson {files.number}, {files.title}", ("green", "bold"))
-    yield from _text("", f"In your own words: {notes.say}", width, ("bold",))
-    yield from _text("", notes.learned, width)
-    yield from _text("", notes.caught, width)
-    yield _labelled("", notes.link)
+    notes, lesson = stretch.lesson.notes, stretch.lesson
+    title = f"lesson {lesson.number}, {lesson.title}"
+    yield labelled("done", title, ("green", "bold"))
+    yield from prose("", f"In your own words: {notes.say}", width, ("bold",))
+    yield from prose("", notes.learned, width)
+    yield from prose("", notes.caught, width)
+    yield labelled("", notes.link)
 
 
-def _ending(path: Path, width: int) -> Iterator[Line]:
-    if not path.complete:
+def _ending(progress: Progress, width: int) -> Iterator[Line]:
+    if not progress.complete:
         text = "What you ran is solved. Run pytest for the whole path."
-        yield from _text("", text, width)
+        yield from prose("", text, width)
         return
-    course = path.stretches[0].files.course
-    yield _labelled("", "You have reached the end of the path.", ("green", "bold"))
-    if course.ending and course.ending.exists() and not path.part:
-        for paragraph in course.ending.read_text("utf-8").split("\n\n"):
+    yield labelled("", "You have reached the end of the path.", ("green", "bold"))
+    ending = progress.stretches[0].lesson.course.ending
+    if ending and ending.exists() and not progress.part:
+        for paragraph in ending.read_text("utf-8").split("\n\n"):
             yield ()
             yield from _paragraph(paragraph, width)
 
@@ -188,157 +169,168 @@ def _ending(path: Path, width: int) -> Iterator[Line]:
 def _paragraph(paragraph: str, width: int) -> Iterator[Line]:
     """Prose is wrapped; indented lines stay as they are."""
     if paragraph.startswith(" "):
-        yield from (_labelled("", line) for line in paragraph.rstrip().splitlines())
+        yield from (labelled("", line) for line in paragraph.rstrip().splitlines())
     else:
-        yield from _text("", paragraph, width)
+        yield from prose("", paragraph, width)
 
 
-# --------------------------------------------------------------- what comes next
+# ------------------------------------------------------------- the koan they are at
 
 
-def _next(path: Path, step: Step, request: Request, width: int) -> Iterator[Line]:
-    stretch = path.stretch_of(step)
+def _next(progress: Progress, step: Step, request: Request) -> Iterator[Line]:
+    stretch, width = progress.stretch_of(step), request.width
     verdict = step.verdict or Verdict(Kind.BLANK, "not run yet; run pytest")
-    yield _labelled("next", step.name, ("bold",))
-    line = verdict.line or (stretch.lesson.line(step.name) if stretch.lesson else 1)
-    yield _labelled("", f"{step.files.relative}:{line}")
-    yield from _question(stretch, step, width)
-    yield ()
-    yield from _verdict(verdict, width)
-    yield from _help(path, step, verdict, request, width)
-
-
-def _question(stretch: Stretch, step: Step, width: int) -> Iterator[Line]:
-    lesson = stretch.lesson
-    if lesson is None or step.name not in lesson.notes.koans:
-        return
-    if step.name in lesson.readable_koans:
-        yield from _text("", lesson.source.question(step.name), width)
-    yield ()
-    for line in lesson.notes.koans[step.name].asks.strip().splitlines():
-        yield from _code(line, width)
-
-
-def _code(line: str, width: int) -> Iterator[Line]:
-    """A line of code, folded only where the terminal is too narrow for it."""
-    indent = " " * (4 + len(line) - len(line.lstrip()))
-    folded = textwrap.wrap(
-        line.strip(),
-        width - MARGIN,
-        initial_indent=indent,
-        subsequent_indent=indent + "    ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    yield from (_labelled("", part, ("cyan",)) for part in folded)
+    work = stretch.work
+    yield labelled("next", step.name, ("bold",))
+    line = verdict.line or (work.line(step.koan) if work and step.koan else 1)
+    yield labelled("", f"{step.lesson.relative}:{line}")
+    if step.tried:
+        yield ()
+        yield from _verdict(verdict, width)
+        yield ()
+    if step.koan and work:
+        yield from prose("", work.question(step.koan), width)
+    if step.koan:
+        yield ()
+        for part in step.koan.note.asks.strip().splitlines():
+            yield from code(part, width)
+    if not step.tried:
+        yield ()
+        yield from _verdict(verdict, width)
+    yield from _table(verdict, width)
+    yield from _help(stretch, step, verdict, request)
 
 
 def _verdict(verdict: Verdict, width: int) -> Iterator[Line]:
-    colour = COLOURS.get(verdict.kind, ("red",))
-    label = verdict.kind.value
+    label, colour = verdict.kind.value, (verdict.kind.colour,)
     if verdict.wrote:
         first, *more = verdict.wrote.splitlines()
-        yield _labelled(label, f"you wrote: {first}", colour)
-        yield from (_labelled("", f"           {line}") for line in more)
+        yield labelled(label, f"you wrote: {first}", colour)
+        if len(more) >= MOST_WRITTEN:
+            more = [*more[: MOST_WRITTEN - 2], "…"]
+        yield from (labelled("", f"           {line}") for line in more)
         label = ""
-    yield from _text(label, verdict.sentence, width, colour if label else ())
+    yield from prose(label, verdict.sentence, width, colour if label else ())
 
 
 def _help(
-    path: Path, step: Step, verdict: Verdict, request: Request, width: int
+    stretch: Stretch, step: Step, verdict: Verdict, request: Request
 ) -> Iterator[Line]:
-    stretch = path.stretch_of(step)
-    note = stretch.lesson.notes.koans.get(step.name) if stretch.lesson else None
-    if note is None:
-        return
-    for number, hint in enumerate(note.hints[: request.hints], 1):
-        yield from _text(f"hint {number}", hint, width, ("cyan",))
+    note, width = step.koan.note if step.koan else None, request.width
+    for number, hint in enumerate(note.hints[: request.hints] if note else (), 1):
+        yield from prose(f"hint {number}", hint, width, ("cyan",))
     if request.reveal:
-        yield from _revealed(stretch, verdict, request, width)
-    elif verdict.story:
-        yield from _story(stretch, verdict, request, width)
-    if request.hints:
-        yield _labelled("see", note.link)
-    yield ()
-    for command, what in _offers(path, step, verdict, request):
-        if MARGIN + 27 + len(what) <= width:
-            yield _labelled("", f"{command:<26} {what}")
+        yield from _revealed(step, verdict, width)
+    yield from _story(stretch, verdict, request)
+    if note and request.hints:
+        yield labelled("see", note.link)
+
+
+def _offered(progress: Progress, step: Step, request: Request) -> Iterator[Line]:
+    if step.koan is None:
+        return
+    for command, what in _offers(progress, step, request):
+        if MARGIN + 27 + len(what) <= request.width:
+            yield labelled("", f"{command:<26} {what}")
         else:
-            yield _labelled("", command)
-            yield from _text("", what, width)
+            yield labelled("", command)
+            yield from prose("", what, request.width)
 
 
 def _offers(
-    path: Path, step: Step, verdict: Verdict, request: Request
+    progress: Progress, step: Step, request: Request
 ) -> Iterator[tuple[str, str]]:
     """Commands that help from here, and what each is for."""
     if request.hints < HINTS:
         again = " --hint" * (request.hints + 1)
         what = "one hint more" if request.hints else "a hint"
         yield f"{request.command}{again}" if request.command else "h", what
-    if verdict.kind is Kind.WRONG and not request.reveal:
+    if step.tried and _reveals(step) and not request.reveal:
         answer = f"{request.command} --reveal" if request.command else "r"
         yield answer, "the answer, and how it came about"
-    here = [stretch.files for stretch in path.stretches].index(step.files)
-    others = [*path.stretches[here + 1 :], *path.stretches[:here]]
-    other = next((stretch.files for stretch in others if not stretch.complete), None)
+    stretches = progress.stretches
+    here = [stretch.lesson for stretch in stretches].index(step.lesson)
+    others = [*stretches[here + 1 :], *stretches[:here]]
+    other = next((stretch.lesson for stretch in others if not stretch.complete), None)
     if request.hints >= HINTS and other and request.command:
-        folder = f"{other.path.parent.relative_to(other.course.root).as_posix()} "
-        where = folder if other.part else ""
+        folder = other.path.parent.relative_to(other.course.root).as_posix()
+        where = f"{folder} " if other.part else ""
         yield f"pytest {where}-k test_{other.number}", "another lesson meanwhile"
 
 
-def _revealed(
-    stretch: Stretch, verdict: Verdict, request: Request, width: int
-) -> Iterator[Line]:
-    if verdict.kind is Kind.WRONG:
-        yield ()
-        yield _labelled("answer", verdict.answer, ("green",))
-        yield from _story(stretch, verdict, request, width)
-    elif verdict.story:
-        text = "Code has more than one right answer; this is what yours did."
-        yield from _text("reveal", text, width, ("yellow",))
-        yield from _story(stretch, verdict, request, width)
+def _reveals(step: Step) -> bool:
+    """Whether --reveal has something to tell: a guess was judged, code was run."""
+    kind = step.verdict.kind if step.verdict else Kind.BLANK
+    is_code = step.koan is not None and not step.koan.note.is_prediction
+    return kind is Kind.WRONG or (is_code and kind in (Kind.FAILED, Kind.ERROR))
+
+
+def _revealed(step: Step, verdict: Verdict, width: int) -> Iterator[Line]:
+    yield ()
+    if verdict.answer:
+        yield labelled("answer", verdict.answer, ("green",))
+    elif verdict.solution:
+        text = "One way to fill it in. Yours may look different and be as right."
+        yield from prose("answer", text, width, ("green",))
+        yield from (_solution_line(part) for part in verdict.solution.splitlines())
+    elif _reveals(step):
+        text = "The solutions are not in this copy of the course."
+        yield from prose("reveal", text, width, ("yellow",))
     else:
         text = "Write a guess first: an answer sticks when it meets one."
-        yield from _text("reveal", text, width, ("yellow",))
+        yield from prose("reveal", text, width, ("yellow",))
 
 
-def _story(
-    stretch: Stretch, verdict: Verdict, request: Request, width: int
-) -> Iterator[Line]:
-    if not verdict.story or stretch.lesson is None:
+def _solution_line(line: str) -> Line:
+    return labelled("", f"    {line}", ("green",))
+
+
+# ------------------------------------------------------- what was found, and how so
+
+
+def _table(verdict: Verdict, width: int) -> Iterator[Line]:
+    if not verdict.table:
         return
-    events, misses = timeline.unpack(verdict.story)
-    source = stretch.lesson.source.decoded.split("\n")
+    table = Table.unpack(verdict.table)
     yield ()
-    room = max(NARROWEST, min(request.columns - 1, WIDEST_PICTURE)) - MARGIN
-    rows = timeline.draw(events, source, room)
+    yield from prose("check", table.asks, width)
+    if len(table.rows) == 1:
+        [row] = table.rows
+        yield labelled("", f"found     {row.found}", ("red",))
+        yield labelled("", f"expected  {row.expected}", ("green",))
+        return
+    yield from _rows(table, width)
+
+
+def _rows(table: Table, width: int) -> Iterator[Line]:
+    """The rows around the first that differs, side by side where there is room."""
+    first = next((i for i, row in enumerate(table.rows) if row.differs), 0)
+    start = max(0, min(first - BEFORE, len(table.rows) - MOST_ROWS))
+    rows = table.rows[start : start + MOST_ROWS]
+    each = f" [{', '.join(table.columns)}]" if table.columns else ""
+    head = Row("", f"found{each}", "expected", False)
+    names = max(len(row.name) for row in rows)
+    values = max(len(row.found) for row in (head, *rows))
+    for i, row in enumerate((head, *rows)):
+        mark = "  ←" if start + i - 1 == first and row.differs else ""
+        text = f"{row.name:<{names}}  {row.found:<{values}}  {row.expected}{mark}"
+        colour = ("red",) if row.differs else ()
+        yield labelled("", text.rstrip(), colour)
+    left = len(table.rows) - start - len(rows)
+    if start or left:
+        yield labelled("", f"({len(table.rows)} in all; the others are not shown)")
+
+
+def _story(stretch: Stretch, verdict: Verdict, request: Request) -> Iterator[Line]:
+    if not verdict.story or stretch.work is None:
+        return
+    events = timeline.unpack(verdict.story)
+    room = request.picture_width - MARGIN
+    rows = timeline.draw(events, stretch.work.lines, room, STORY_ROWS)
+    if not rows:
+        return
+    yield ()
     for label, row in zip(["story"] + [""] * len(rows), rows, strict=False):
-        yield _labelled(label, row)
-    for remark in timeline.remarks(events, misses):
-        yield from _text("", remark, width)
-
-
-# ------------------------------------------------------------------------ lines
-
-
-def _labelled(label: str, text: str, markup: tuple[str, ...] = ()) -> Line:
-    return Span(f" {label:<{MARGIN - 1}}", markup), Span(
-        text, markup if not label else ()
-    )
-
-
-def _text(
-    label: str, text: str, width: int, markup: tuple[str, ...] = ()
-) -> Iterator[Line]:
-    """Prose, wrapped behind its label."""
-    folded = textwrap.wrap(
-        " ".join(text.split()),
-        width - MARGIN,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    for line in folded:
-        yield _labelled(label, line, markup)
-        label = ""
+        yield labelled(label, row)
+    for remark in verdict.remarks.splitlines():
+        yield from prose("", remark, request.width)

@@ -1,7 +1,8 @@
 """A timeline: how values came about, change after change, as a learner reads it.
 
-It draws what a course's story module recorded, and says where a wrong entry of
-a prediction is a value that was there earlier, or what one line alone added.
+A course's story module appends events while a koan runs, the engine carries them
+as text, and the screen draws them. ``remarks`` says where a wrong number of a
+prediction is a value that was there earlier, or what one line alone added.
 """
 
 from __future__ import annotations
@@ -9,41 +10,34 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 Value = float | list[float] | str | None
 
-MOST_ROWS = 14
+MOST_ROWS = 12
 LONGEST_NAME = 20  # columns
-LEAST_CODE = 20  # columns that a line of code needs beside a bar
+LONGEST_LIST = 26  # columns: a longer one is drawn number by number
+LONGEST_NUMBER = 12  # columns: where a value is longer, values start below each other
+LEAST_CODE = 18  # columns that a line of code needs beside a bar
+LEAST_CODE_BY_WORDS = 14  # beside words, which say more
+EXACT = 1e9  # a whole number below this is written with all its digits
 
 
 @dataclass(frozen=True)
 class Event:
-    """A line that changed a named value, and what was there before and after."""
+    """A line that changed a named value, and what was there before and after.
+
+    ``how`` says more of it in a few words; ``leaf`` tells two things of one name
+    apart.
+    """
 
     line: int
     name: str
     before: Value
     after: Value
-
-
-@dataclass(frozen=True)
-class Change:
-    """One number of an event: a slate of several is told number by number."""
-
-    line: int
-    name: str
-    before: float | None
-    after: float | str | None
-
-    @property
-    def added(self) -> float | None:
-        """What the line put on top of what was there; None for a wipe."""
-        if not isinstance(self.after, float):
-            return None
-        return self.after - (self.before or 0.0)
+    how: str = ""
+    leaf: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,81 +48,256 @@ class Miss:
     right: float | None
 
 
-def pack(events: Sequence[Event], misses: Sequence[Miss]) -> str:
-    """Events and the misses of a prediction, as a text that travels."""
-    return json.dumps([[astuple(e) for e in events], [astuple(m) for m in misses]])
+def pack(events: Iterable[Event]) -> str:
+    """Events as a text that travels."""
+    return json.dumps([astuple(event) for event in events])
 
 
-def unpack(text: str) -> tuple[list[Event], list[Miss]]:
-    events, misses = json.loads(text)
-    return [Event(*event) for event in events], [Miss(*miss) for miss in misses]
+def unpack(text: str) -> list[Event]:
+    return [Event(*event) for event in json.loads(text)]
 
 
-def misses(actual: Any, predicted: Any) -> list[Miss]:
+def misses(found: Any, predicted: Any) -> list[Miss]:
     """The numbers of a prediction that are not those that came out, in order."""
-    if isinstance(predicted, dict) and isinstance(actual, dict):
-        pairs = [(actual.get(key), value) for key, value in predicted.items()]
-    elif isinstance(predicted, list | tuple) and isinstance(actual, list | tuple):
-        pairs = list(zip(actual, predicted, strict=False))
-    elif _is_number(predicted) and not _near(actual, predicted):
-        number = _is_number(actual)
-        return (
-            [Miss(float(predicted), float(actual))]
-            if number
-            else ([Miss(float(predicted), None)] if actual is None else [])
-        )
+    if isinstance(predicted, dict) and isinstance(found, dict):
+        pairs = [(found.get(key), value) for key, value in predicted.items()]
+    elif isinstance(predicted, list | tuple) and isinstance(found, list | tuple):
+        pairs = list(zip(found, predicted, strict=False))
+    elif _is_number(predicted) and not _near(found, predicted):
+        if _is_number(found):
+            return [Miss(float(predicted), float(found))]
+        return [Miss(float(predicted), None)] if found is None else []
     else:
         return []
     return [miss for pair in pairs for miss in misses(*pair)]
 
 
+def value_text(value: Value) -> str:
+    """A value in the digits that matter."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(value_text, value))}]"
+    if not isinstance(value, float):
+        return str(value)
+    if value.is_integer() and abs(value) < EXACT:
+        return str(int(value))
+    return f"{value:.5g}"
+
+
 # --------------------------------------------------------------------- drawing
 
 
-def draw(events: Sequence[Event], source: Sequence[str], width: int) -> list[str]:
-    """The timeline as lines of text, with a bar a value where there is room.
+@dataclass(frozen=True)
+class _Row:
+    line: int
+    name: str
+    leaf: int | str  # whose change it is; of a list's numbers each its own
+    after: Value
+    note: str  # what was added
+    how: str
 
-    ``source`` are the lines of the koan's file.
+    @property
+    def in_bar(self) -> float | None:
+        """What a bar can show; words stand in its place."""
+        after = self.after
+        if self.how or not isinstance(after, float) or not math.isfinite(after):
+            return None
+        return after
+
+
+def draw(
+    events: Iterable[Event],
+    source_lines: Sequence[str],
+    width: int,
+    most_rows: int = MOST_ROWS,
+) -> list[str]:
+    """The timeline as lines of text; of a long one the end, where a check is.
+
+    ``source_lines`` are the lines of the koan's file.
     """
-    changes = [change for event in events for change in _numbers(event)]
-    if not changes:
-        return ["Nothing that can be watched from here has changed."]
-    shown = changes[:MOST_ROWS]
-    names = [_shortened(change.name, LONGEST_NAME) for change in shown]
-    cells = [
-        f"{name:<{max(map(len, names))}}  {told(change.after):>{_widest(shown)}}"
-        f"  {_added(change):<8}"
-        for name, change in zip(names, shown, strict=True)
-    ]
-    bars = _Bars(shown)
-    room = width - len(cells[0]) - len("9999    ")
-    if room - bars.width - 2 >= LEAST_CODE:
-        cells = [
-            f"{cell}  {bars.of(change)}"
-            for cell, change in zip(cells, shown, strict=True)
-        ]
-        room -= bars.width + 2
-    rows = [
-        f"{change.line:>4}  {_code(source, change.line, room):<{room}}  {cell}".rstrip()
-        for cell, change in zip(cells, shown, strict=True)
-    ]
-    if len(changes) > MOST_ROWS:
-        rows.append(f"      … and {len(changes) - MOST_ROWS} changes more")
-    return rows
+    rows = [row for event in events for row in _rows(event)]
+    earlier = len(rows) - most_rows + 1 if len(rows) > most_rows else 0
+    first = [_fitted(f"   … {_times(earlier, 'change')} before", width)]
+    drawn = _drawn(rows[earlier:], source_lines, width)
+    return [*first, *drawn] if earlier else drawn
 
 
-def _widest(changes: Sequence[Change]) -> int:
-    return max(len(told(change.after)) for change in changes)
+def _rows(event: Event) -> Iterator[_Row]:
+    """One row; a long list of numbers is drawn by those that changed."""
+    is_long = len(value_text(event.after)) > LONGEST_LIST
+    parts = list(_numbers(event)) if isinstance(event.after, list) and is_long else []
+    for part in parts or [event]:
+        leaf = part.name if parts else part.leaf or part.name
+        yield _Row(part.line, part.name, leaf, part.after, _note(part), part.how)
 
 
-def remarks(events: Sequence[Event], misses: Iterable[Miss]) -> Iterator[str]:
-    """Where a wrong entry comes from: an earlier value, or one line's own part.
+def _numbers(event: Event) -> Iterator[Event]:
+    """An event of a list as one for each number that changed."""
+    before, after = event.before, event.after
+    if not isinstance(before, list) and not isinstance(after, list):
+        yield event
+        return
+    lists = [side for side in (before, after) if isinstance(side, list)]
+    for i in range(min(map(len, lists))):
+        was = before[i] if isinstance(before, list) else _no_list(before)
+        now = after[i] if isinstance(after, list) else _no_list(after)
+        if repr(was) != repr(now):
+            yield replace(event, name=f"{event.name}[{i}]", before=was, after=now)
+
+
+def _no_list(value: Value) -> Value:
+    return None if isinstance(value, list) else value
+
+
+def _note(event: Event) -> str:
+    before, after = event.before, event.after
+    if before is not None and repr(before) == repr(after):
+        return "stays"
+    if after is None:
+        return "wiped"
+    added = _added(event)
+    # Whether 0.0 was written or came about by adding can't be told from here.
+    if added is None or before is None or after == 0.0:
+        return ""
+    return f"({'-' if added < 0 else '+'}{value_text(abs(added))})"
+
+
+def _added(event: Event) -> float | None:
+    """What the line put on top of what was there; None where that is no number."""
+    before = 0.0 if event.before is None else event.before
+    if isinstance(before, float) and isinstance(event.after, float):
+        return event.after - before
+    return None
+
+
+def _drawn(rows: Sequence[_Row], source: Sequence[str], width: int) -> list[str]:
+    if not rows:
+        return []
+    room = width - len("9999    ")  # for code and what stands beside it
+    longest = max(len(_code_of(row, source)) for row in rows)
+    beside = _beside_code(rows, room, longest)
+    least = min(LEAST_CODE_BY_WORDS, longest)
+    code = _code(rows, source, max(room - len(beside[0]), least))
+    return [_fitted(row.rstrip(), width) for row in _beside(code, beside)]
+
+
+def _beside_code(rows: Sequence[_Row], room: int, longest: int) -> list[str]:
+    """As much as leaves room for the code: bars and words, words, fewer words."""
+    cells = _beside(_column(_names(rows)), _values(rows))
+    notes = _column([row.note for row in rows])
+    bars = [row.how or bar for row, bar in zip(rows, _bars(rows), strict=True)]
+    words = [row.how for row in rows]
+    for last, least in ((bars, LEAST_CODE), (words, LEAST_CODE_BY_WORDS)):
+        beside = _beside(cells, _beside(notes, _column(last)))
+        if room - len(beside[0]) >= min(least, longest):
+            return beside
+    left = room - min(LEAST_CODE_BY_WORDS, longest) - len(cells[0]) - 2
+    fewer = [_whole_words(row.how or row.note, left) for row in rows]
+    return _beside(cells, _column(fewer))
+
+
+def _beside(left: Sequence[str], right: Sequence[str]) -> list[str]:
+    """Two columns as one; no gap where one of them is empty."""
+    gap = "  " if left[0] and right[0] else ""
+    return [f"{one}{gap}{other}" for one, other in zip(left, right, strict=True)]
+
+
+def _column(texts: Sequence[str]) -> list[str]:
+    widest = max(map(len, texts))
+    return [f"{text:<{widest}}" for text in texts]
+
+
+def _values(rows: Sequence[_Row]) -> list[str]:
+    texts = [value_text(row.after) for row in rows]
+    widest = max(map(len, texts))
+    if widest > LONGEST_NUMBER:
+        return _column(texts)
+    return [f"{text:>{widest}}" for text in texts]
+
+
+def _code(rows: Sequence[_Row], source: Sequence[str], room: int) -> list[str]:
+    """Line numbers and code; what one line changes at once stands below it."""
+    texts, here, leaves = [], 0, set[int | str]()
+    for row in rows:
+        again = row.line == here and row.leaf not in leaves
+        here, leaves = row.line, {row.leaf, *(leaves if again else ())}
+        code = _fitted(_code_of(row, source), room)
+        texts.append("" if again else f"{here:>4}  {code}")
+    return _column(texts)
+
+
+def _code_of(row: _Row, source: Sequence[str]) -> str:
+    return source[row.line - 1].strip() if 0 < row.line <= len(source) else ""
+
+
+def _names(rows: Sequence[_Row]) -> list[str]:
+    """Names that fit; what makes them differ is not what is cut away."""
+    names = [row.name for row in rows]
+    for shorten in (_fitted, _without_start, _without_middle):
+        short = [shorten(name, LONGEST_NAME) for name in names]
+        if len(set(short)) == len(set(names)):
+            return short
+    return names
+
+
+def _fitted(text: str, room: int) -> str:
+    return text if len(text) <= room else text[: max(room - 1, 0)] + "…"
+
+
+def _without_start(text: str, room: int) -> str:
+    return text if len(text) <= room else "…" + text[1 - room :]
+
+
+def _without_middle(text: str, room: int) -> str:
+    half = room // 2
+    return text if len(text) <= room else f"{text[: room - half - 1]}…{text[-half:]}"
+
+
+def _whole_words(text: str, room: int) -> str:
+    """As many words as there is room for."""
+    if len(text) <= room:
+        return text
+    words = text.split(" ")
+    while words and len(" ".join(words)) >= room:
+        words.pop()
+    return " ".join(words) + "…" if words else ""
+
+
+HALF = 6  # columns of the longest bar
+
+
+def _bars(rows: Sequence[_Row]) -> list[str]:
+    """Bars from one axis: to the left below zero, to the right above."""
+    values = [row.in_bar for row in rows]
+    sizes = [abs(value) for value in values if value is not None]
+    if not any(sizes):
+        return ["" for _ in rows]
+    below = any(value is not None and value < 0 for value in values)
+    return _column([_bar(value, max(sizes), below) for value in values])
+
+
+def _bar(value: float | None, largest: float, below: bool) -> str:
+    if value is None:
+        return ""
+    bar = "█" * max(round(abs(value) / largest * HALF), 1 if value else 0)
+    left = f"{bar if value < 0 else '':>{HALF}}" if below else ""
+    return f"{left}│{bar if value > 0 else ''}"
+
+
+def _times(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+# --------------------------------------------------------------------- remarks
+
+
+def remarks(events: Iterable[Event], pairs: Iterable[Miss]) -> Iterator[str]:
+    """Where a wrong number comes from: an earlier value, or one line's own part.
 
     Only of a value that held what was asked for in its place, or the remark would
     be about something else.
     """
     changes = [change for event in events for change in _numbers(event)]
-    for miss in dict.fromkeys(misses):
+    for miss in dict.fromkeys(pairs):
         asked = {c.name for c in changes if _is_the(c.after, miss.right)}
         of_it = [change for change in changes if change.name in asked]
         if remark := _remark(miss.wrote, of_it):
@@ -139,92 +308,37 @@ def _is_the(value: object, right: float | None) -> bool:
     return value is None if right is None else _near(value, right)
 
 
-def _remark(entry: float, changes: Sequence[Change]) -> str | None:
+def _remark(wrote: float, changes: Sequence[Event]) -> str | None:
+    number = value_text(wrote)
     for i, change in enumerate(changes):
-        where = f"line {change.line}"
-        later = [c for c in changes[i + 1 :] if c.name == change.name]
         piled = change.before not in (None, 0.0) and change.after not in (None, 0.0)
-        if piled and _near(change.added, entry):
-            return f"{told(entry)} is what {where} alone added to {change.name}."
-        if later and _near(change.after, entry):
-            again = "the next time round" if later[0].line == change.line else "later"
-            return (
-                f"{told(entry)} was on {change.name} after {where}; "
-                f"line {later[0].line} came {again}."
-            )
+        if piled and _near(_added(change), wrote):
+            return f"{number} is what line {change.line} alone added to {change.name}."
+        same = [c for c in changes if (c.name, c.leaf) == (change.name, change.leaf)]
+        later = [c for c in changes[i + 1 :] if c in same]
+        if later and _near(change.after, wrote):
+            return f"{change.name} was {number} {_when(change, later[0], same)}"
     return None
 
 
-def told(value: Value | str) -> str:
-    """A number in the digits that matter."""
-    return f"{value:.5g}" if isinstance(value, float) else str(value)
+def _when(change: Event, later: Event, same: Sequence[Event]) -> str:
+    """When something was so, and which line changed it after that."""
+    if later.line != change.line:
+        return f"after line {change.line}; line {later.line} changed it after that."
+    by_line = [each for each in same if each.line == change.line]
+    count = next(i for i, each in enumerate(by_line, 1) if each is change)
+    return (
+        f"when line {change.line} had changed it {_often(count)}; "
+        f"that line changed it {_often(len(by_line))} in all."
+    )
 
 
-def _numbers(event: Event) -> Iterator[Change]:
-    before, after = event.before, event.after
-    if not isinstance(before, list) and not isinstance(after, list):
-        yield Change(event.line, event.name, _number(before), _plain(after))
-        return
-    count = len(after if isinstance(after, list) else before or ())  # type: ignore[arg-type]
-    for i in range(count):
-        was = before[i] if isinstance(before, list) and i < len(before) else None
-        now = after[i] if isinstance(after, list) else _plain(after)
-        if repr(was) != repr(now):
-            yield Change(event.line, f"{event.name}[{i}]", was, now)
-
-
-def _number(value: Value) -> float | None:
-    return value if isinstance(value, float) else None
-
-
-def _plain(value: Value) -> float | str | None:
-    return value if isinstance(value, float | str) else None
-
-
-def _added(change: Change) -> str:
-    if change.after is None:
-        return "wiped"
-    # Whether 0.0 was written or came about by adding can't be told from here.
-    if change.added is None or change.before is None or change.after == 0.0:
-        return ""
-    return f"({change.added:+.4g})"
-
-
-def _code(source: Sequence[str], line: int, room: int) -> str:
-    return _shortened(source[line - 1].strip() if 0 < line <= len(source) else "", room)
-
-
-def _shortened(text: str, room: int) -> str:
-    return text if len(text) <= room else text[: max(room - 1, 0)] + "…"
-
-
-class _Bars:
-    """Bars from one axis: to the left below zero, to the right above."""
-
-    HALF = 8
-
-    def __init__(self, changes: Sequence[Change]) -> None:
-        sizes = [abs(c.after) for c in changes if _is_finite(c.after)]  # type: ignore[arg-type]
-        self.largest = max(sizes, default=0.0) or 1.0
-        self.below = any(_is_finite(c.after) and c.after < 0 for c in changes)  # type: ignore[operator]
-        self.width = self.HALF * (2 if self.below else 1) + 1
-
-    def of(self, change: Change) -> str:
-        value = change.after
-        if not _is_finite(value):
-            return ""
-        cells = max(round(abs(value) / self.largest * self.HALF), 1 if value else 0)  # type: ignore[arg-type]
-        bar = "█" * cells
-        left = f"{bar if value < 0 else '':>{self.HALF}}" if self.below else ""  # type: ignore[operator]
-        return f"{left}│{bar if value > 0 else ''}"  # type: ignore[operator]
+def _often(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_finite(value: object) -> bool:
-    return isinstance(value, float) and math.isfinite(value)
 
 
 def _near(left: object, right: object) -> bool:

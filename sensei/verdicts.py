@@ -1,39 +1,69 @@
 """Verdicts: what became of one koan, and how it is told.
 
-They are the same words on the screen, in JUnit and in a grade sheet.
+They are the same words on the screen, in a report and in a grade sheet. What a
+kind of verdict means is said here, and nowhere else.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """What became of a koan."""
+    """What became of a koan.
 
-    PASSED = "passed"
-    BLANK = "blank"
-    REFUSED = "refused"  # a fill that peeks
-    WRONG = "wrong"  # a prediction that does not hold
-    FAILED = "failed"  # a check over the learner's code does not hold
-    ERROR = "error"  # it could not be judged
-    SKIPPED = "skipped"  # this machine can't run it; never counted as done
-    # These come about in grading only.
-    TIMEOUT = "timeout"  # it did not end in time, and not when tried again alone
+    ``colour`` is pytest's name for it; ``stops`` says whether the path goes no
+    further, ``counts`` whether its points were to be had, ``hinted`` whether a
+    hint helps. The last three kinds come about in grading only.
+    """
+
+    colour: str
+    stops: bool
+    counts: bool
+    hinted: bool
+
+    def __new__(
+        cls,
+        value: str,
+        colour: str = "red",
+        stops: bool = True,
+        counts: bool = True,
+        hinted: bool = False,
+    ) -> Kind:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.colour, member.stops = colour, stops
+        member.counts, member.hinted = counts, hinted
+        return member
+
+    PASSED = "passed", "green", False
+    BLANK = "blank", "yellow", True, True, True
+    REFUSED = "refused"  # a prediction that peeks, code that uses what it may not
+    WRONG = "wrong", "red", True, True, True  # a prediction that does not hold
+    FAILED = "failed", "red", True, True, True  # a check of code does not hold
+    ERROR = "error"  # it raised, or is not the koan that was given
+    SKIPPED = "skipped", "yellow", False, False  # this machine can't run it
+    TIMEOUT = "timeout", "red", True, True, True
     CRASHED = "crashed"  # its process ended without a word
     MISSING = "missing"  # it was not handed in
-    UNGRADED = "ungraded"  # the grader itself failed: nobody's zero
+    UNGRADED = "ungraded", "red", True, False  # the grader failed: nobody's zero
+
+
+PROPERTY = "sensei"
 
 
 @dataclass(frozen=True)
 class Verdict:
     """What became of a koan: the kind, a sentence for the learner, and where.
 
-    ``line`` is in the koan's file. ``wrote`` is the learner's fill. ``answer`` is
-    what a wrong prediction should have been, only when the learner asked for it;
-    ``story`` tells how the koan's values came about, line by line.
+    ``line`` is in the koan's file, ``wrote`` the learner's fill. The others are ""
+    unless they may be told: ``answer`` is what a wrong prediction should have
+    been, ``solution`` one way to fill in code; ``table`` sets what a check found
+    beside what it expected (see ``partial``), ``story`` says how that came about
+    (see ``timeline``), ``remarks`` where in it a wrong number was, a line each.
     """
 
     kind: Kind
@@ -41,26 +71,34 @@ class Verdict:
     line: int = 0
     wrote: str = ""
     answer: str = ""
+    solution: str = ""
+    table: str = ""
     story: str = ""
+    remarks: str = ""
 
     def properties(self) -> list[tuple[str, str]]:
         """As pytest's user_properties, which travel to JUnit and through xdist."""
-        named = {f"sensei-{key}": value for key, value in asdict(self).items() if value}
-        return [("verdict", str(named.pop("sensei-kind")))] + [
-            (key, str(value)) for key, value in named.items()
-        ]
+        fields = {key: value for key, value in asdict(self).items() if value}
+        return [("verdict", str(self.kind)), (PROPERTY, json.dumps(fields))]
 
     @classmethod
     def from_properties(
         cls, properties: Iterable[tuple[str, object]]
     ) -> Verdict | None:
         """The verdict among a report's user_properties, if there is one."""
-        found = {key: str(value) for key, value in properties}
-        if "verdict" not in found:
-            return None
-        fields = {key: found.get(f"sensei-{key}", "") for key in _TEXTS}
-        line = int(found.get("sensei-line", 0))
-        return cls(kind=Kind(found["verdict"]), line=line, **fields)
+        for key, value in properties:
+            if key == PROPERTY:
+                fields = json.loads(str(value))
+                return cls(**{**fields, "kind": Kind(fields["kind"])})
+        return None
 
 
-_TEXTS = ("sentence", "wrote", "answer", "story")
+def merged(verdicts: Iterable[Verdict]) -> Verdict | None:
+    """One verdict out of those for each device: the first that stops.
+
+    A koan that passed on one device and can't run on another is passed.
+    """
+    all_of_them = list(verdicts)
+    stopping = [verdict for verdict in all_of_them if verdict.kind.stops]
+    passed = [verdict for verdict in all_of_them if verdict.kind is Kind.PASSED]
+    return next(iter(stopping or passed or all_of_them), None)

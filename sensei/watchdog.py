@@ -12,36 +12,51 @@ import ctypes
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 GRACE = 5.0  # seconds for Hang to arrive
 
 
 class Hang(BaseException):
-    """Raised in a koan that ran out of time; ``line`` is where it was."""
-
-    line = 0
+    """Raised in a koan that ran out of time."""
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What a koan may take: ``seconds``, ``characters`` of what it prints.
+
+    ``stderr`` is a file descriptor that nobody captures.
+    """
+
+    seconds: float
+    stderr: int = 2
+    characters: int = 20_000
+
+
+@dataclass(eq=False)
 class _Watch:
-    def __init__(self, seconds: float, path: str, stderr: int, what: str) -> None:
-        self.seconds, self.path, self.stderr, self.what = seconds, path, stderr, what
-        self.watched = threading.get_ident()
-        self.over = threading.Event()
-        self.raising = threading.Lock()
-        self.raised_at = 0
+    """One koan being watched."""
 
-    def run(self) -> None:
-        if self.over.wait(self.seconds):
-            return
+    limits: Limits
+    path: str
+    name: str
+    ends: float
+    thread: int = field(default_factory=threading.get_ident)
+    over: threading.Event = field(default_factory=threading.Event)
+    raising: threading.Lock = field(default_factory=threading.Lock)
+
+    def expire(self) -> None:
+        """Raise Hang in the watched thread; where that does not help, give up."""
         with self.raising:
             if self.over.is_set():
                 return
-            self.raised_at = self.line()
-            _raise_in(self.watched, Hang)
+            line = self.line()
+            _raise_in(self.thread, Hang)
         if not self.over.wait(GRACE) and self.line():
-            self.give_up()
+            self.give_up(line)
 
     def end(self) -> None:
         """Stop watching; a Hang that is still on its way arrives in here.
@@ -59,36 +74,73 @@ class _Watch:
                 continue
 
     def line(self) -> int:
-        """Where in the koan's file the watched thread is."""
-        frame = sys._current_frames().get(self.watched)
+        """Where in the koan's file the watched thread is; 0 if it is not."""
+        frame = sys._current_frames().get(self.thread)
         while frame and frame.f_code.co_filename != self.path:
             frame = frame.f_back
         return frame.f_lineno if frame else 0
 
-    def give_up(self) -> None:
+    def give_up(self, line: int) -> None:
         message = (
-            f"\n{self.path}:{self.raised_at}: {self.what} did not end within "
-            f"{self.seconds:g} s, and can't be stopped. This run ends here.\n"
+            f"\n{self.path}:{line}: {self.name} did not end within "
+            f"{self.limits.seconds:g} s, and can't be stopped. This run ends here.\n"
         )
-        os.write(self.stderr, message.encode(errors="replace"))
+        os.write(self.limits.stderr, message.encode(errors="replace"))
         os._exit(1)
 
 
-@contextmanager
-def time_limit(seconds: float, path: str, stderr: int, what: str) -> Iterator[None]:
-    """Raise Hang in this thread after ``seconds``; ``Hang.line`` says where it was.
+class _Watcher:
+    """The thread that watches koan after koan; one a process."""
 
-    ``path`` is the file whose lines are named, ``stderr`` a file descriptor
-    that nobody captures, ``what`` the name of what is being watched.
+    def __init__(self) -> None:
+        self.process = os.getpid()
+        self.current: _Watch | None = None
+        self.wakes = 0.0  # when the thread looks next, by the monotonic clock
+        self.news = threading.Condition()
+        run = threading.Thread(target=self._run, name="sensei-watchdog", daemon=True)
+        run.start()
+
+    def begin(self, watch: _Watch) -> None:
+        with self.news:
+            self.current = watch
+            if not self.wakes or watch.ends < self.wakes:
+                self.news.notify()  # else it looks in time, and is left asleep
+
+    def _run(self) -> None:
+        while True:
+            with self.news:
+                watch = self.current
+                done = watch is None or watch.over.is_set()
+                now = time.monotonic()
+                if watch is None or done or now < watch.ends:
+                    self.wakes = 0.0 if watch is None or done else watch.ends
+                    self.news.wait(self.wakes - now if self.wakes else None)
+                    continue
+                self.current = None
+            watch.expire()
+
+
+_watcher: _Watcher | None = None
+
+
+def _the_watcher() -> _Watcher:
+    """Threads don't survive a fork: a process that was forked gets its own."""
+    global _watcher
+    if _watcher is None or _watcher.process != os.getpid():
+        _watcher = _Watcher()
+    return _watcher
+
+
+@contextmanager
+def time_limit(limits: Limits, path: str, name: str) -> Iterator[None]:
+    """Raise Hang in this thread after ``limits.seconds``.
+
+    ``path`` is the file whose lines are named, ``name`` the koan's.
     """
-    watch = _Watch(seconds, path, stderr, what)
-    thread = threading.Thread(target=watch.run, name="sensei-watchdog", daemon=True)
-    thread.start()
+    watch = _Watch(limits, path, name, time.monotonic() + limits.seconds)
+    _the_watcher().begin(watch)
     try:
         yield
-    except Hang as hang:
-        hang.line = watch.raised_at
-        raise
     finally:
         watch.end()
 

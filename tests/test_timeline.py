@@ -1,10 +1,20 @@
-"""How a story is drawn, and what it says to a wrong entry."""
+"""How a story is drawn, and what it says to a wrong number of a prediction."""
 
 from __future__ import annotations
 
 import pytest
 
-from sensei.timeline import Event, Miss, draw, misses, pack, remarks, told, unpack
+from sensei.timeline import (
+    MOST_ROWS,
+    Event,
+    Miss,
+    draw,
+    misses,
+    pack,
+    remarks,
+    unpack,
+    value_text,
+)
 
 SOURCE = ["def test_it(device):", "    first()", "    second()", "    wipe()"]
 PILE = [
@@ -14,54 +24,144 @@ PILE = [
 ]
 
 
+def words(rows: list[str]) -> list[list[str]]:
+    return [row.split() for row in rows]
+
+
 def test_a_row_a_change_with_its_line_and_what_it_added():
-    rows = draw(PILE, SOURCE, 44)
-    assert [row.split() for row in rows] == [
+    assert words(draw(PILE, SOURCE, 40)) == [
         ["2", "first()", "p", "-0.5"],
         ["3", "second()", "p", "0.25", "(+0.75)"],
         ["4", "wipe()", "p", "0"],
     ]
 
 
+def test_nothing_is_drawn_of_nothing():
+    assert draw([], SOURCE, 80) == []
+
+
 def test_bars_pile_up_where_there_is_room():
-    wide = draw(PILE, SOURCE, 80)
-    assert [row.count("█") for row in wide] == [8, 4, 0]
+    wide = draw(PILE, SOURCE, 60)
+    assert [row.count("█") for row in wide] == [6, 3, 0]
     assert wide[0].index("█") < wide[0].index("│") < wide[1].index("█")
-    assert not any("█" in row for row in draw(PILE, SOURCE, 44))
+    assert not any("█" in row for row in draw(PILE, SOURCE, 40))
 
 
-def test_no_row_is_wider_than_the_room():
-    events = [Event(1, "a_long_name.weight", None, 1234.5678)] * 3
-    for width in (48, 64, 70, 90, 111):
-        assert all(len(row) <= width for row in draw(events, ["x" * 200], width))
+def test_words_stand_where_a_bar_would():
+    events = [Event(2, "p.grad", None, 2.0), Event(3, "p", 1.0, -1.0, "step found 2")]
+    slate, place = draw(events, SOURCE, 70)
+    assert slate.index("│") == place.index("step found 2")
 
 
-def test_several_numbers_are_told_one_by_one():
-    rows = draw([Event(2, "p", [1.0, 2.0], [1.0, 5.0])], SOURCE, 44)
-    assert [row.split() for row in rows] == [["2", "first()", "p[1]", "5", "(+3)"]]
+@pytest.mark.parametrize("width", range(31, 112))
+def test_no_row_is_wider_than_the_room(width):
+    events = [
+        Event(1, "a_long_name.weight", None, 1234.5678),
+        Event(1, "a_long_name.weight", 1234.5678, 1.0, "in place, so " + "g, " * 20),
+        Event(1, "a_long_name.weight", 1.0, [1.0, 2.0]),
+    ]
+    source = ["x" * 200]
+    for some in (events, events[:1], events[:2]):
+        assert all(len(row) <= width for row in draw(some * 9, source, width))
 
 
-def test_a_long_story_is_cut():
-    rows = draw([Event(2, "p", float(i), i + 1.0) for i in range(40)], SOURCE, 44)
-    assert len(rows) == 15
-    assert rows[-1].strip() == "… and 26 changes more"
+def test_a_short_list_is_one_value_and_a_long_one_told_by_what_changed():
+    short = [Event(2, "p", [40.0, 0.0, 0.0], [10.8, 14.4, 24.0])]
+    assert words(draw(short, SOURCE, 60)) == [
+        ["2", "first()", "p", "[10.8,", "14.4,", "24]"]
+    ]
+    before = [1.0001, 2.0002, 3.0003, 4.0004]
+    long = [Event(2, "p", before, [1.0001, 5.0002, 3.0003, 4.0004])]
+    assert words(draw(long, SOURCE, 40)) == [["2", "first()", "p[1]", "5.0002", "(+3)"]]
+    new = [Event(2, "p", None, before, leaf=1)]
+    first, *more = words(draw(new, SOURCE, 40))
+    assert first[:4] == ["2", "first()", "p[0]", "1.0001"]
+    assert [row[0] for row in more] == ["p[1]", "p[2]", "p[3]"]
 
 
-def test_that_nothing_changed_is_said():
-    [row] = draw([], SOURCE, 44)
-    assert "Nothing" in row
+@pytest.mark.parametrize("most", [1, 2, 5, MOST_ROWS])
+def test_of_a_long_story_the_end_is_drawn(most):
+    events = [Event(2, "p", float(i), i + 1.0) for i in range(40)]
+    rows = draw(events, SOURCE, 44, most)
+    assert len(rows) == most
+    assert rows[0].strip() == f"… {41 - most} changes before"
+    assert most == 1 or rows[-1].split()[3] == "40"
+
+
+def test_a_story_that_fits_is_whole():
+    events = [Event(2, "p", float(i), i + 1.0) for i in range(MOST_ROWS)]
+    assert len(draw(events, SOURCE, 44)) == MOST_ROWS
+    assert "…" not in draw(events, SOURCE, 44)[0]
+
+
+def test_what_one_line_does_to_two_things_stands_together():
+    both = [
+        Event(2, "p", None, 1.0, leaf=1),
+        Event(2, "q", None, 2.0, leaf=2),
+        Event(2, "p", 1.0, 2.0, leaf=1),
+    ]
+    rows = draw(both, SOURCE, 44)
+    assert [row[:2] for row in words(rows)] == [
+        ["2", "first()"],
+        ["q", "2"],
+        ["2", "first()"],
+    ]
+    assert rows[0].index("p") == rows[1].index("q")
+
+
+def test_the_first_row_that_is_kept_has_its_line():
+    both = [Event(2, "p", None, 1.0, leaf=1), Event(2, "q", None, 2.0, leaf=2)]
+    rows = draw([*both, Event(3, "p", 1.0, 3.0, leaf=1)], SOURCE, 44, 3)
+    assert len(rows) == 3
+    assert words(draw(both * 2, SOURCE, 44, 2))[-1][0] == "2"
+
+
+def test_what_is_wiped_what_stays_and_how():
+    events = [
+        Event(2, "p.grad", 3.0, 0.0),  # it may as well have come about by adding
+        Event(3, "p.grad", 0.0, None),
+        Event(4, "p", 1.0, 1.0, "step() found None"),
+    ]
+    rows = draw(events, SOURCE, 70)
+    assert ["wiped" in row for row in rows] == [False, True, False]
+    assert rows[2].endswith("1  stays  step() found None")
+
+
+def test_names_that_are_alike_stay_apart():
+    for one, other in (
+        ("model.encoder.layers[0].weight", "model.encoder.layers[0].bias"),
+        ("left_half_of_all.layer.weight", "right_half_of_all.layer.weight"),
+    ):
+        events = [Event(2, one, None, 1.0), Event(2, other, None, 2.0)]
+        first, second = draw(events, SOURCE, 70)
+        assert max(len(first), len(second)) <= 70
+        names = [first.split()[2], second.split()[0]]
+        assert len(set(names)) == 2
+        assert all(len(name) <= 20 for name in names)
+
+
+def test_words_that_do_not_fit_end_between_words():
+    events = [Event(2, "model.bias", [1.0, 2.0, 3.0], [0.125, 0.25, 0.5], "step() did")]
+    assert [draw(events, SOURCE, room)[0].split()[-1] for room in (60, 54, 50)] == [
+        "did",
+        "step()…",
+        "0.5]",
+    ]
+
+
+# ---------------------------------------------------------------- remarks
 
 
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
         (Miss(0.75, 0.25), "0.75 is what line 3 alone added to p."),
-        (Miss(-0.5, 0.25), "-0.5 was on p after line 2; line 3 came later."),
+        (Miss(-0.5, 0.25), "p was -0.5 after line 2; line 3 changed it after that."),
         (Miss(7.0, 0.25), None),
         (Miss(0.75, 40.0), None),  # 40 was never on p: the question is not about it
     ],
 )
-def test_where_a_wrong_entry_comes_from(wrong, says):
+def test_where_a_wrong_number_comes_from(wrong, says):
     assert list(remarks(PILE[:2], [wrong])) == ([says] if says else [])
 
 
@@ -73,13 +173,39 @@ def test_the_first_value_is_not_called_an_addition():
     assert list(remarks(PILE[:1], [Miss(-0.5, None)])) == []
 
 
+def test_a_line_that_runs_again_is_counted():
+    loop = [Event(2, "p", float(i) or None, i + 1.0, leaf=1) for i in range(3)]
+    [once] = remarks(loop, [Miss(1.0, 3.0)])
+    assert once == (
+        "p was 1 when line 2 had changed it once; that line changed it 3 times in all."
+    )
+    [twice] = remarks([*loop, Event(2, "p", 3.0, 7.0, leaf=1)], [Miss(2.0, 7.0)])
+    assert "had changed it twice; that line changed it 4 times in all." in twice
+
+
+def test_another_p_is_not_the_same_one_later():
+    """What the first p was last is no earlier value of the second."""
+    events = [Event(2, "p", 0.0, 5.0, leaf=1), Event(2, "p", 0.0, 6.0, leaf=2)]
+    assert list(remarks(events, [Miss(5.0, 6.0)])) == []
+
+
+def test_a_number_in_a_list_is_remarked_on():
+    events = [
+        Event(2, "p", None, [1.0, 2.0]),
+        Event(3, "p", [1.0, 2.0], [1.0, 5.0]),
+    ]
+    [remark] = remarks(events, [Miss(3.0, 5.0)])
+    assert remark == "3 is what line 3 alone added to p[1]."
+
+
 @pytest.mark.parametrize(
-    ("actual", "predicted", "wrong"),
+    ("found", "predicted", "wrong"),
     [
         (1.0, 2.0, [2.0]),
         (1.0, 1.0, []),
         ([1.0, None, 3.0], [1.0, 2.0, 4.0], [2.0, 4.0]),
         ([1.0], [1.0, 5.0], []),  # there is nothing in its place
+        ((1.0, 2.0), [1.0, 5.0], [5.0]),
         ({"x": 1.0, "w": 2.0}, {"x": 3.0, "w": 2.0}, [3.0]),
         ([[1.0, 2.0], [3.0, 4.0]], [[1.0, 9.0], [3.0, 4.0]], [9.0]),
         ([True, False], [True, True], []),
@@ -87,33 +213,35 @@ def test_the_first_value_is_not_called_an_addition():
         (None, 0.5, [0.5]),
     ],
 )
-def test_the_wrong_numbers_of_a_prediction(actual, predicted, wrong):
-    assert [miss.wrote for miss in misses(actual, predicted)] == wrong
+def test_the_wrong_numbers_of_a_prediction(found, predicted, wrong):
+    assert [miss.wrote for miss in misses(found, predicted)] == wrong
+
+
+# ------------------------------------------------------------------- values
 
 
 def test_a_story_travels_as_text():
     events = [
-        Event(2, "p", None, float("inf")),
-        Event(3, "q", [1.0], "a sparse tensor"),
+        Event(2, "p", None, float("inf"), "a new tensor, not g", 3),
+        Event(3, "q", [1.0], "3 stored: rows 3, 3, 1"),
     ]
-    missed = [Miss(0.5, None), Miss(1.0, 2.0)]
-    assert unpack(pack(events, missed)) == (events, missed)
+    assert unpack(pack(events)) == events
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(None, "None"), (0.1 + 0.2, "0.3"), (1e-9, "1e-09"), (2.0, "2")]
+    ("value", "text"),
+    [
+        (None, "None"),
+        (0.1 + 0.2, "0.3"),
+        (1e-9, "1e-09"),
+        (2.0, "2"),
+        (-0.5, "-0.5"),
+        (16777216.0, "16777216"),
+        (1.2345678, "1.2346"),
+        (float("nan"), "nan"),
+        ([1.0, 0.25], "[1, 0.25]"),
+        ("20 numbers, sum 20", "20 numbers, sum 20"),
+    ],
 )
-def test_numbers_are_told_in_the_digits_that_matter(value, text):
-    assert told(value) == text
-
-
-def test_only_a_slate_that_is_gone_is_called_wiped():
-    """0.0 may as well have come about by adding 3 and -3."""
-    rows = draw([Event(2, "p", 3.0, 0.0), Event(4, "p", 0.0, None)], SOURCE, 44)
-    assert ["wiped" in row for row in rows] == [False, True]
-
-
-def test_the_next_time_round_is_no_later_line():
-    loop = [Event(2, "p", None, 1.0), Event(2, "p", 1.0, 2.0)]
-    [remark] = remarks(loop, [Miss(1.0, 2.0)])
-    assert remark == "1 was on p after line 2; line 2 came the next time round."
+def test_values_are_written_in_the_digits_that_matter(value, text):
+    assert value_text(value) == text

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 from sensei import blanks
 from sensei.blanks import Unreadable
 from sensei.course import Course, CourseError
-from sensei.path import Step, walk
+from sensei.progress import Step, walk
 from sensei.verdicts import Kind, Verdict
 from sensei.watching import changes, terminal
 from sensei.watching.terminal import say, show
@@ -286,7 +286,7 @@ class Watch:
             for (path, _, name), kind in known.items()
             if path == files.relative
         }
-        for path in walk(course, results):
+        for path in progress(course, results):
             for stretch in path.stretches:
                 total = f"{stretch.solved}/{len(stretch.steps)}"
                 show("")

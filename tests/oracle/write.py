@@ -5,8 +5,7 @@
 writes tests/oracle/verdicts.json, or FILE: for each koan of the course, in the order
 of the path, the verdict on its solution, on each other right answer and on each named
 mistake. A mistake with `...` in it is a pattern, not an answer: it is written down
-unjudged. Koans run on the CPU, one after the other in this one process, each with the
-state of torch that a run of pytest would give it.
+unjudged. Koans run on the CPU, one after the other in this one process.
 
 It was first written before the engine was built anew. Write it again with another
 engine and let compare.py show what that engine says otherwise. What code raises is
@@ -18,11 +17,8 @@ from __future__ import annotations
 import json
 import re
 import sys
-import tempfile
-import warnings
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,62 +28,43 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import torch  # noqa: E402
 
-from course import KOANS, Koan, judged  # noqa: E402
+from sensei.lesson import Koan  # noqa: E402
+from this_course import KOANS, judged  # noqa: E402
 
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 
 
 def answers(koan: Koan) -> Iterator[tuple[str, str]]:
     """Each answer that a koan's notes know, as (what it is, fill)."""
-    yield "solution", koan.solution
+    assert koan.solution is not None
+    yield "solution", koan.solution.text
     yield from (("also_right", fill) for fill in koan.note.also_right)
     yield from (("mistake", mistake.fill) for mistake in koan.note.mistakes)
 
 
-def record(koan: Koan, what: str, fill: str, folder: Path) -> dict[str, Any]:
+def record(koan: Koan, what: str, fill: str) -> dict[str, Any]:
     """An answer with its verdict, as verdicts.json holds it."""
     if what == "mistake" and "..." in fill:
         unjudged = {"kind": None, "sentence": None, "pattern": True}
         return {"what": what, "fill": fill, **unjudged}
-    with torch_as_it_was(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        verdict = judged(koan, koan.filled(fill), folder, "cpu")
-    sentence = plain(verdict.sentence, folder)
+    verdict = judged(koan, fill)
+    sentence = plain(verdict.sentence)
     return {"what": what, "fill": fill, "kind": str(verdict.kind), "sentence": sentence}
 
 
-@contextmanager
-def torch_as_it_was() -> Iterator[None]:
-    """Put torch's global state back after a koan, as conftest.py does."""
-    grad_mode = torch.autograd.set_grad_enabled(True)
-    anomaly_mode = torch.autograd.set_detect_anomaly(False)
-    try:
-        with torch.random.fork_rng(devices=[]), grad_mode, anomaly_mode:
-            yield
-    finally:
-        torch.set_default_dtype(torch.float32)
-        torch.set_default_device(None)
-        if torch.are_deterministic_algorithms_enabled():
-            torch.use_deterministic_algorithms(False)
-        torch.set_num_threads(1)
-
-
-def plain(sentence: str, folder: Path) -> str:
+def plain(sentence: str) -> str:
     """A sentence that is the same in every run and in every checkout."""
     text = ADDRESS.sub("0x...", sentence)
-    return text.replace(f"{folder}/", "").replace(f"{ROOT}/", "")
+    return text.replace(f"{ROOT}/", "")
 
 
 def main(path: Path) -> None:
     torch.set_num_threads(1)
     koans = []
-    with tempfile.TemporaryDirectory(prefix="oracle-") as scratch:
-        for koan in KOANS:
-            verdicts = [
-                record(koan, *answer, Path(scratch)) for answer in answers(koan)
-            ]
-            names = {"lesson": koan.files.name, "koan": koan.note.name}
-            koans.append({**names, "verdicts": verdicts})
+    for koan in KOANS:
+        verdicts = [record(koan, *answer) for answer in answers(koan)]
+        names = {"lesson": koan.lesson.name, "koan": koan.name}
+        koans.append({**names, "verdicts": verdicts})
     text = json.dumps(koans, indent=1, ensure_ascii=False)
     path.write_text(text + "\n", "utf-8")
     tell(koans)

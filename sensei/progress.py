@@ -1,4 +1,4 @@
-"""The path: every koan in order, what became of each, and which one is next.
+"""How far along the path a run came: every koan in order, and which one is next.
 
 Nothing is kept between runs: a koan is solved when it passed in this run, and
 one that did not run is filled in or blank, as its source says.
@@ -6,25 +6,28 @@ one that did not run is filled in or blank, as its source says.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from sensei.blanks import Unreadable
-from sensei.course import Course, LessonFiles
-from sensei.lesson import Lesson
+from sensei.course import Course
+from sensei.lesson import Koan, Lesson
 from sensei.notes import NotesError
-from sensei.verdicts import Kind, Verdict
-
-NOT_STOPPING = (Kind.PASSED, Kind.SKIPPED)
+from sensei.source import Unreadable
+from sensei.verdicts import Kind, Verdict, merged
+from sensei.work import Work
 
 
 @dataclass(frozen=True)
 class Step:
-    """One koan on the path; ``verdict`` is None when it did not run."""
+    """One koan on the path; ``verdict`` is None when it did not run.
 
-    files: LessonFiles
+    ``koan`` is None for what stands in the place of a whole lesson.
+    """
+
+    lesson: Lesson
     name: str
+    koan: Koan | None
     verdict: Verdict | None
     filled: bool
 
@@ -38,15 +41,20 @@ class Step:
 
     @property
     def stops(self) -> bool:
-        return self.verdict is not None and not (self.solved or self.skipped)
+        return self.verdict is not None and self.verdict.kind.stops
+
+    @property
+    def tried(self) -> bool:
+        """Something was written, and it is not right."""
+        return self.stops and bool(self.verdict and self.verdict.wrote)
 
 
 @dataclass(frozen=True)
 class Stretch:
     """A lesson on the path, with its koans in order."""
 
-    files: LessonFiles
-    lesson: Lesson | None
+    lesson: Lesson
+    work: Work | None
     steps: tuple[Step, ...]
 
     @property
@@ -60,7 +68,7 @@ class Stretch:
 
 
 @dataclass(frozen=True)
-class Path:
+class Progress:
     """The lessons of one part of the course, as one run left them."""
 
     part: str
@@ -113,59 +121,44 @@ class Path:
         return all(stretch.complete for stretch in self.stretches)
 
     def stretch_of(self, step: Step) -> Stretch:
-        return next(s for s in self.stretches if s.files == step.files)
+        return next(s for s in self.stretches if s.lesson is step.lesson)
 
 
-Results = Mapping[tuple[LessonFiles, str], Sequence[Verdict]]
+Results = Mapping[tuple[str, str], Sequence[Verdict]]  # by lesson and koan
 
 
-def walk(course: Course, results: Results) -> list[Path]:
-    """The parts of the course that a run touched, the main path first."""
-    parts = sorted({files.part for files, _ in results})
-    return [
-        Path(
-            part,
-            tuple(
-                _stretch(files, results)
-                for files in course.lessons
-                if files.part == part
-            ),
-        )
-        for part in parts
-    ]
+def progress(course: Course, results: Results) -> list[Progress]:
+    """The parts of the course that a run touched, the main path first.
 
-
-def _stretch(files: LessonFiles, results: Results) -> Stretch:
-    try:
-        lesson = files.read()
-    except (OSError, NotesError):
-        lesson = None
-    names = list(lesson.notes.koans) if lesson else []
-    names += [name for f, name in results if f == files and name not in names]
-    steps = (
-        Step(files, name, merged(results.get((files, name), ())), _filled(lesson, name))
-        for name in names
-    )
-    return Stretch(files, lesson, tuple(steps))
-
-
-def _filled(lesson: Lesson | None, name: str) -> bool:
-    try:
-        return bool(lesson and lesson.source.koans.get(name)) and not (
-            lesson and lesson.blank_line(name)
-        )
-    except Unreadable:
-        return False
-
-
-def merged(verdicts: Iterable[Verdict]) -> Verdict | None:
-    """One verdict out of those for each device: the first that is not passed.
-
-    A koan that passed on one device and can't run on another is passed.
+    ``results`` has the verdicts of each koan that ran, by ``Koan.id``.
     """
-    by_kind = list(verdicts)
-    for verdict in by_kind:
-        if verdict.kind not in NOT_STOPPING:
-            return verdict
-    passed = [verdict for verdict in by_kind if verdict.kind is Kind.PASSED]
-    return next(iter(passed or by_kind), None)
+    ran = {relative for relative, _ in results}
+    parts = sorted({lesson.part for lesson in course.lessons if lesson.relative in ran})
+    return [Progress(part, _stretches(course, part, results)) for part in parts]
+
+
+def _stretches(course: Course, part: str, results: Results) -> tuple[Stretch, ...]:
+    return tuple(
+        _stretch(lesson, results) for lesson in course.lessons if lesson.part == part
+    )
+
+
+def _stretch(lesson: Lesson, results: Results) -> Stretch:
+    try:
+        koans: Mapping[str, Koan] = lesson.koans
+        work = Work(lesson, lesson.path.read_bytes())
+    except (OSError, NotesError, Unreadable):
+        koans, work = {}, None
+    names = list(koans)
+    names += [n for relative, n in results if relative == lesson.relative]
+    steps = (
+        Step(
+            lesson,
+            name,
+            koans.get(name),
+            merged(results.get((lesson.relative, name), ())),
+            bool(work and name in koans and work.is_filled(koans[name])),
+        )
+        for name in dict.fromkeys(names)
+    )
+    return Stretch(lesson, work, tuple(steps))

@@ -1,0 +1,667 @@
+"""What a fill of code may use: one table, asked before anything runs.
+
+``Work`` asks here for every fill of code, so pytest, watch and grading refuse the
+same ones. The table lists what is allowed: forms of syntax here, names here (plain
+Python) and in the course's ``free.toml``. What is on no list is refused; nothing is
+listed as forbidden. It keeps honest answers honest. It is no sandbox: what holds
+when it fails is the fence around grading.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import tomllib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from sensei.blanks import Fill, find_blanks
+from sensei.source import Function
+
+MAX_TEXT = 10_000  # characters of its names and texts; the longest solution has 200
+MAX_NODES = 2_000
+MAX_DEPTH = 100
+
+# {} is the piece of code that breaks the rule, {more} what it says besides.
+RULES = {
+    "size": "This is too long for an answer. A few lines will do.",
+    "form": "`{}`: an answer can't have this. {more}",
+    "leaving": "`{}` would leave the koan before its checks. Take it out; only a "
+    "function of your own may return.",
+    "dunder": "`{}`: names with two underscores are Python's own. Do without it.",
+    "private": "`{}`: a name that begins with an underscore is not for use here. "
+    "Take another name.",
+    "name": "`{}` is no name of this koan, and not on the list of what an answer may "
+    "use here. Check its spelling, or import it.",
+    "attribute": "`{}`: {more} is not on the list of what an answer may use here. "
+    "Check its spelling, or find another way.",
+    "module": "`{}` is not on the list of what an answer may use here. Check its "
+    "spelling, or find another way.",
+    "whole module": "`{}` is a module. Use what is in it; don't hand it on as a whole.",
+    "bare class": "`{}` is a class. Call it, or ask about it, as in "
+    "`isinstance(x, {})`; don't hand it on.",
+    "assignment": "`{}` can't be changed here. What can: {more}.",
+    "rebinding": "`{}` is given, and has to stay what it is. Take another name.",
+    "deleting": "`{}` is given, and has to stay. Take the del out.",
+    "import": "`{}` is not on the list of what an answer may import. Find another way.",
+    "attribute's name": "`{}`: write the attribute's name there, in quotes, as in "
+    '`{more}(x, "real")`.',
+    "type": "`{}`: an answer may only compare a type, as in `type(x) is float`.",
+    "handing on": "`{}` has to be called where it stands. Don't hand it on.",
+    "default": "`{}`: a function in an answer has no default values. Use what you "
+    "need inside the function.",
+    "decorator": "`@{}`: only what was imported may stand behind an @. Call the "
+    "function instead.",
+}
+
+ADVICE: dict[type[ast.AST], str] = {
+    ast.ClassDef: "Functions will do.",
+    ast.Global: "It keeps to the names of its own function.",
+    ast.Nonlocal: "Let the inner function return what you need.",
+    ast.Yield: "Make a list.",
+    ast.YieldFrom: "Make a list.",
+    ast.MatchClass: "Ask with `if isinstance(...)`.",
+}
+
+
+class AllowedError(Exception):
+    """A free.toml that can't be used: it names the file, the key and the fault."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a fill may not run: the rule, a sentence for the learner, the line."""
+
+    rule: str
+    sentence: str
+    line: int
+
+
+# ---------------------------------------------------------------------- free.toml
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+BUILTINS = _words(
+    """abs all any ascii bin bool breakpoint bytes callable chr complex dict divmod
+    enumerate filter float format frozenset getattr hasattr hash hex id int isinstance
+    issubclass iter len list map max min next oct ord pow print range repr reversed
+    round set setattr slice sorted str sum tuple type zip
+    ArithmeticError AssertionError AttributeError Exception FloatingPointError
+    IndexError KeyError LookupError NameError NotImplementedError OverflowError
+    RuntimeError StopIteration TypeError UnboundLocalError ValueError
+    ZeroDivisionError"""
+)
+ATTRIBUTES = _words(
+    """add append bit_length capitalize clear conjugate copy count denominator
+    difference discard endswith extend get imag index insert intersection is_integer
+    isdigit isdisjoint issubset issuperset items join keys lower lstrip numerator pop
+    popitem real remove replace reverse rstrip setdefault sort split splitlines
+    startswith strip symmetric_difference title union update upper values"""
+)
+MODULES = {
+    "copy": _words("copy deepcopy"),
+    "math": _words(
+        """ceil comb copysign cos dist e exp fabs floor fmod frexp fsum gcd hypot inf
+        isclose isfinite isinf isnan isqrt lcm ldexp log log10 log1p log2 modf nan
+        nextafter pi pow prod remainder sin sqrt tan tanh tau trunc ulp"""
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Free:
+    """The names on the list: plain Python's, and those that a free.toml adds.
+
+    ``attributes`` are of everything but modules, ``assignable`` those that may be
+    given a value, ``modules`` has the names of each module; * ? [ ] as in file names.
+    """
+
+    builtins: frozenset[str] = BUILTINS
+    attributes: frozenset[str] = ATTRIBUTES
+    assignable: frozenset[str] = frozenset()
+    modules: Mapping[str, frozenset[str]] = field(default_factory=MODULES.copy)
+
+    @classmethod
+    def load(cls, path: Path | None) -> Free:
+        """What a free.toml says (None: plain Python alone); raises AllowedError."""
+        if path is None:
+            return cls()
+        table = _table(path)
+        keys = ("builtins", "attributes", "assignable")
+        own, attributes, assignable = (_names(path, k, table.pop(k, [])) for k in keys)
+        modules = dict(_modules(path, table.pop("modules", {})))
+        if table:
+            raise AllowedError(f"{path}: does not know {', '.join(table)}")
+        for name in own:
+            if not hasattr(builtins, name):
+                raise AllowedError(f"{path}: builtins: Python has no {name}")
+        return cls(
+            BUILTINS | own,
+            ATTRIBUTES | attributes | assignable,
+            assignable,
+            MODULES | modules,
+        )
+
+    def lists(self, module: str, name: str) -> bool:
+        """Whether a name of a module is on its list."""
+        words = self.modules.get(module, frozenset())
+        return name in words or (
+            not name.startswith("_") and any(fnmatchcase(name, word) for word in words)
+        )
+
+
+def _table(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise AllowedError(f"{path}: can't be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise AllowedError(f"{path}: not UTF-8 at byte {error.start}") from None
+    except (ValueError, RecursionError) as error:  # a TOMLDecodeError is the former
+        raise AllowedError(f"{path}: {error}") from None
+
+
+def _modules(path: Path, tables: object) -> Iterator[tuple[str, frozenset[str]]]:
+    if not isinstance(tables, dict):
+        raise AllowedError(f"{path}: modules: should be a table")
+    for module, names in tables.items():
+        if not all(map(str.isidentifier, module.split("."))):
+            raise AllowedError(f"{path}: modules: {module!r} is no name of a module")
+        yield module, _names(path, f"modules: {module}", names, globs="*?[]-")
+
+
+def _names(path: Path, key: str, names: object, globs: str = "") -> frozenset[str]:
+    if not isinstance(names, list):
+        raise AllowedError(f"{path}: {key}: should be a list of names")
+    for name in names:
+        if not isinstance(name, str) or not _can_be_listed(name, globs):
+            raise AllowedError(f"{path}: {key}: {name!r} can't be listed")
+    return frozenset(names)
+
+
+def _can_be_listed(name: str, globs: str) -> bool:
+    letters = "".join("x" if letter in globs else letter for letter in name)
+    return letters.isidentifier() and not _is_dunder(letters)
+
+
+# ------------------------------------------------------------------ a koan's scope
+
+Bindings = dict[str, str | None]  # each name with what it imports, if it does
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_SCOPES = (*_COMPREHENSIONS, ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The names that a koan gives to its fill.
+
+    ``given`` are those of them that a fill may not rebind, ``imports`` what a name
+    stands for ("torch.nn.functional" for F), ``classes`` the lesson's own.
+    """
+
+    known: frozenset[str]
+    given: frozenset[str]
+    imports: Mapping[str, str]
+    classes: frozenset[str]
+
+
+def scope_of(
+    module_body: Sequence[ast.stmt], koan: Function, fill: Fill | None = None
+) -> Scope:
+    """The scope of a koan with ``__`` in it or, where that is filled, with the fill."""
+    blank = {id(node) for node in (fill.nodes if fill else find_blanks(koan))}
+    top = dict(_bound(module_body))
+    inside: Bindings = {}
+    for node in ast.walk(koan):  # from the outer scopes to the inner ones
+        if isinstance(node, _SCOPES) and any(id(n) in blank for n in ast.walk(node)):
+            inside |= _own(node, blank)
+    names = {**top, **inside}
+    imports = {name: path for name, path in names.items() if path}
+    functions = {node.name for node in ast.walk(koan) if isinstance(node, Function)}
+    classes = {node.name for node in module_body if isinstance(node, ast.ClassDef)}
+    return Scope(
+        known=frozenset(names),
+        given=frozenset(
+            name
+            for name in names
+            if name not in inside or name in imports or name in functions
+        ),
+        imports=imports,
+        classes=frozenset(classes - inside.keys()),
+    )
+
+
+def _own(scope: ast.AST, without: Collection[int] = ()) -> Bindings:
+    """The names of a scope that is opened inside a koan."""
+    match scope:
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            return dict(_bound([scope.args, *scope.body], without))
+        case ast.Lambda():
+            return dict(_bound([scope.args, scope.body], without))
+    generators: list[ast.comprehension] = getattr(scope, "generators", [])
+    return dict(_bound([generator.target for generator in generators], without))
+
+
+def _bound(
+    nodes: Iterable[ast.AST], without: Collection[int] = ()
+) -> Iterator[tuple[str, str | None]]:
+    """The names that nodes bind in the scope that they stand in."""
+    for node in nodes:
+        if id(node) in without:
+            continue
+        yield from _binds(node)
+        below: Iterable[ast.AST] = ast.iter_child_nodes(node)
+        match node:
+            case ast.Lambda() | ast.FunctionDef() | ast.AsyncFunctionDef():
+                continue
+            case ast.ClassDef() | ast.arg():
+                continue
+            case ast.comprehension():  # its target is bound in a scope of its own
+                below = [node.iter, *node.ifs]
+            case ast.AnnAssign():  # what stands in the annotation never runs
+                below = [node.target, *filter(None, [node.value])]
+        yield from _bound(below, without)
+
+
+def _binds(node: ast.AST) -> Iterator[tuple[str, str | None]]:
+    """The names that one node binds, each with what it imports."""
+    match node:
+        case ast.Name(ctx=ast.Store() | ast.Del()):
+            yield node.id, None
+        case ast.arg():
+            yield node.arg, None
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            yield node.name, None
+        case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
+            yield name, None
+        case ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
+            yield name, None
+        case ast.Import():
+            for alias in node.names:
+                first = alias.name.partition(".")[0]
+                yield alias.asname or first, alias.name if alias.asname else first
+        case ast.ImportFrom():
+            for alias in node.names:
+                yield alias.asname or alias.name, f"{_source(node)}.{alias.name}"
+
+
+def _source(node: ast.ImportFrom) -> str:
+    return "." * node.level + (node.module or "")
+
+
+# ---------------------------------------------------------------------- the asking
+
+Looks = Callable[[ast.stmt], bool]
+
+
+def refusal(
+    fill: Fill, scope: Scope, free: Free, looks: Looks | None = None
+) -> Refusal | None:
+    """Why a fill of code may not run; None if it may.
+
+    ``looks`` picks statements that nothing is asked about: those that only look,
+    where they are dropped before a run that counts.
+    """
+    try:
+        _check_size(fill)
+        reader = _Reader(scope, free, looks)
+        reader.within(None, dict(_bound(fill.nodes)), fill.nodes)
+    except _Refused as refused:
+        return refused.refusal
+    return None
+
+
+class _Refused(Exception):
+    def __init__(self, rule: str, node: ast.AST, what: str = "", more: str = "") -> None:
+        what = what or _shown(node)
+        sentence = RULES[rule].replace("{more}", more).replace("{}", what)
+        self.refusal = Refusal(rule, sentence.strip(), getattr(node, "lineno", 0))
+
+
+def _shown(node: ast.AST) -> str:
+    """The first line of a piece of code, shortened."""
+    text = ast.unparse(node).strip().splitlines()[0]
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _check_size(fill: Fill) -> None:
+    """By level, since what is nested too deeply can't be walked otherwise."""
+    level: list[ast.AST] = list(fill.nodes)
+    nodes = text = depth = 0
+    while level:
+        nodes, depth = nodes + len(level), depth + 1
+        text += sum(map(_length, level))
+        if nodes > MAX_NODES or depth > MAX_DEPTH or text > MAX_TEXT:
+            raise _Refused("size", fill.nodes[0], "this")
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+
+
+def _length(node: ast.AST) -> int:
+    word = getattr(node, "id", None) or getattr(node, "attr", None)
+    word = word or getattr(node, "value", None)
+    return len(word) if isinstance(word, str | bytes) else 0
+
+
+def _is_dunder(name: str) -> bool:
+    return name.startswith("__") or name.endswith("__")
+
+
+_MARKS = (ast.expr_context, ast.boolop, ast.operator, ast.unaryop, ast.cmpop)
+_FLOWS = (ast.Tuple, ast.List, ast.Set, ast.BinOp, ast.Subscript)
+_ASKING = _words("isinstance issubclass print repr str")  # what they get stays there
+_NAMING = {"getattr": (2, 3), "hasattr": (2,), "setattr": (3,)}  # how many arguments
+_ONLY_CALLED = frozenset((*_NAMING, "type", "breakpoint"))
+
+
+class _Reader:
+    """One walk over a fill, in its order; raises _Refused at the first fault.
+
+    ``frames`` are the scopes that are open, the fill's own first, each with the node
+    that opened it. ``asked`` is whether a class may stand where the walk is: there
+    it is only asked about, and nobody can keep it.
+    """
+
+    def __init__(self, scope: Scope, free: Free, looks: Looks | None) -> None:
+        self.scope, self.free, self.looks = scope, free, looks
+        self.frames: list[tuple[ast.AST | None, Bindings]] = []
+
+    def within(
+        self, opener: ast.AST | None, names: Bindings, nodes: Iterable[ast.AST]
+    ) -> None:
+        self.frames.append((opener, names))
+        for node in nodes:
+            self.visit(node)
+        self.frames.pop()
+
+    def visit(self, node: ast.AST, asked: bool = False) -> None:
+        if self.looks and isinstance(node, ast.stmt) and self.looks(node):
+            return
+        read = _FORMS.get(type(node))
+        if read is None:
+            more = ADVICE.get(type(node), "Write it in a simpler way.")
+            raise _Refused("form", node, more=more)
+        read(self, node, asked)
+
+    def parts(self, node: ast.AST, asked: bool = False) -> None:
+        asked = asked and isinstance(node, _FLOWS)
+        for child in ast.iter_child_nodes(node):
+            if not isinstance(child, _MARKS):
+                self.visit(child, asked)
+
+    def asking(self, node: ast.AST, asked: bool) -> None:
+        """A comparison or an f-string: true or false comes of it, or a text."""
+        for child in ast.iter_child_nodes(node):
+            if not isinstance(child, _MARKS):
+                self.visit(child, asked=True)
+
+    # ------------------------------------------------------- names and attributes
+
+    def name(self, node: ast.Name, asked: bool) -> None:
+        if isinstance(node.ctx, ast.Store):
+            return self.bind(node.id, node)
+        if isinstance(node.ctx, ast.Del):
+            return self.delete(node)
+        self.spell(node.id, node)
+        if path := self.path(node):
+            self.imported(path, node, asked)
+        elif node.id in self.scope.classes and not asked and not self.is_own(node.id):
+            raise _Refused("bare class", node)
+        elif not self.is_known(node.id) and node.id not in self.free.builtins:
+            raise _Refused("name", node)
+        elif self.builtin(node) in _ONLY_CALLED:
+            raise _Refused("handing on", node)
+        return None
+
+    def spell(self, name: str, node: ast.AST) -> None:
+        if _is_dunder(name):
+            raise _Refused("dunder", node)
+        if name.startswith("_") and name != "_" and name not in self.scope.known:
+            raise _Refused("private", node, name)
+
+    def is_own(self, name: str) -> bool:
+        return any(name in names for _, names in self.frames)
+
+    def is_known(self, name: str) -> bool:
+        return name in self.scope.known or self.is_own(name)
+
+    def builtin(self, node: ast.expr) -> str:
+        """The name, where it can only mean one of Python's own; else ""."""
+        is_name = isinstance(node, ast.Name) and not self.is_known(node.id)
+        return node.id if is_name and isinstance(node, ast.Name) else ""
+
+    def path(self, node: ast.AST) -> str:
+        """What is reached through an import: nn.Linear is "torch.nn.Linear"; or ""."""
+        if isinstance(node, ast.Attribute):
+            path = self.path(node.value)
+            return path and f"{path}.{node.attr}"
+        if not isinstance(node, ast.Name):
+            return ""
+        for _, names in reversed(self.frames):
+            if node.id in names:
+                return names[node.id] or ""
+        return self.scope.imports.get(node.id, "")
+
+    def imported(self, path: str, node: ast.AST, asked: bool) -> None:
+        """Listed of a module, then attributes; a class only where it is asked about."""
+        parts = path.split(".")
+        ends = range(len(parts), 0, -1)
+        end = next((n for n in ends if ".".join(parts[:n]) in self.free.modules), 0)
+        if end == len(parts):
+            raise _Refused("whole module", node)
+        if not self.free.lists(".".join(parts[:end]), parts[end]):
+            raise _Refused("dunder" if _is_dunder(parts[-1]) else "module", node)
+        for attribute in parts[end + 1 :]:
+            self.listed(attribute, node)
+        if end + 1 == len(parts) and parts[end][0].isupper() and not asked:
+            raise _Refused("bare class", node)
+
+    def attribute(self, node: ast.Attribute, asked: bool) -> None:
+        if not isinstance(node.ctx, ast.Load):
+            self.assign(node, node.value, node.attr)
+        elif path := self.path(node):
+            self.imported(path, node, asked)
+        else:
+            self.listed(node.attr, node)
+            self.visit(node.value, asked=isinstance(node.value, ast.Name))
+
+    def listed(self, attribute: str, node: ast.AST) -> None:
+        if _is_dunder(attribute):
+            raise _Refused("dunder", node)
+        if attribute not in self.free.attributes:
+            raise _Refused("attribute", node, more=attribute)
+
+    def assign(self, node: ast.AST, owner: ast.expr, attribute: str) -> None:
+        """Into an attribute, which has to be assignable, of no module and no class."""
+        root = owner
+        while isinstance(root, ast.Attribute | ast.Subscript):
+            root = root.value
+        is_class = isinstance(root, ast.Name) and root.id in self.scope.classes
+        if self.path(root) or is_class or attribute not in self.free.assignable:
+            names = (f".{name}" for name in sorted(self.free.assignable))
+            more = ", ".join(["names", "entries such as x[0]", *names])
+            raise _Refused("assignment", node, more=more)
+        self.visit(owner)
+
+    # -------------------------------------------------------------------- binding
+
+    def bind(
+        self, name: str, node: ast.AST, path: str | None = None, at: int = -1
+    ) -> None:
+        """A name in the frame at ``at`` gets a value, or another if it may."""
+        self.spell(name, node)
+        opener, names = self.frames[at]
+        again = path is not None and self.scope.imports.get(name) == path
+        is_given = opener is None and self.is_given(name) and not again
+        if is_given or names.get(name, path) != path:
+            raise _Refused("rebinding", node, name)
+
+    def is_given(self, name: str) -> bool:
+        if name in self.scope.known:
+            return name in self.scope.given and name != "_"
+        return name in self.free.builtins
+
+    def delete(self, node: ast.Name) -> None:
+        self.bind(node.id, node)
+        if self.frames[-1][0] is None and node.id in self.scope.known:
+            raise _Refused("deleting", node)
+
+    def walrus(self, node: ast.NamedExpr, asked: bool) -> None:
+        """Its name is in the function around, whatever comprehensions lie between."""
+        self.visit(node.value)
+        around = [isinstance(opener, _COMPREHENSIONS) for opener, _ in self.frames]
+        at = len(around) - 1 - around[::-1].index(False)
+        self.bind(node.target.id, node, at=at)
+
+    def imports(self, node: ast.Import | ast.ImportFrom, asked: bool) -> None:
+        for alias in node.names:
+            if isinstance(node, ast.Import):
+                is_listed = alias.name in self.free.modules
+            else:
+                is_listed = self.free.lists(_source(node), alias.name)
+                is_listed |= f"{_source(node)}.{alias.name}" in self.free.modules
+            if not is_listed:
+                raise _Refused("import", node)
+        for name, path in _binds(node):
+            self.bind(name, node, path)
+
+    def captures(self, node: ast.AST, asked: bool) -> None:
+        """``except ... as name``, ``case ... as name``."""
+        for name, _ in _binds(node):
+            self.bind(name, node)
+        if isinstance(node, ast.ExceptHandler):
+            if node.type:
+                self.visit(node.type, asked=True)
+            for statement in node.body:
+                self.visit(statement)
+        else:
+            self.parts(node)
+
+    # ------------------------------------------------------------ calls and scopes
+
+    def call(self, node: ast.Call, asked: bool) -> None:
+        called = self.builtin(node.func)
+        if called in _ONLY_CALLED:
+            self.python_call(called, node, asked)
+        else:
+            self.visit(node.func, isinstance(node.func, ast.Name | ast.Attribute))
+        for argument in node.args:
+            self.visit(argument, asked=called in _ASKING)
+        for keyword in node.keywords:
+            self.visit(keyword)
+
+    def python_call(self, called: str, node: ast.Call, asked: bool) -> None:
+        count, is_plain = len(node.args), not node.keywords
+        is_plain &= not any(isinstance(a, ast.Starred) for a in node.args)
+        if called == "type" and not (is_plain and count == 1 and asked):
+            raise _Refused("type", node)
+        if called == "breakpoint" and not (is_plain and count == 0):
+            raise _Refused("handing on", node)
+        if called not in _NAMING:
+            return
+        name = node.args[1] if is_plain and count in _NAMING[called] else None
+        if not (isinstance(name, ast.Constant) and isinstance(name.value, str)):
+            raise _Refused("attribute's name", node, more=called)
+        if called == "setattr":
+            self.assign(node, node.args[0], name.value)
+        self.listed(name.value, node)
+
+    def keyword(self, node: ast.keyword, asked: bool) -> None:
+        self.spell(node.arg or "", node)
+        self.visit(node.value)
+
+    def comprehension(self, node: ast.ListComp, asked: bool) -> None:
+        first = node.generators[0]
+        self.visit(first.iter)  # it is worked out in the scope around
+        nodes: list[ast.AST] = []
+        for part in node.generators:
+            if part.is_async:
+                raise _Refused("form", part)
+            nodes += [part.target, *([] if part is first else [part.iter]), *part.ifs]
+        values = [c for c in ast.iter_child_nodes(node) if c not in node.generators]
+        self.within(node, _own(node), [*nodes, *values])
+
+    def function(self, node: ast.FunctionDef, asked: bool) -> None:
+        for decorator in node.decorator_list:
+            named = decorator.func if isinstance(decorator, ast.Call) else decorator
+            if not self.path(named):
+                raise _Refused("decorator", decorator)
+            self.visit(decorator)
+        for parameter in getattr(node, "type_params", []):
+            self.visit(parameter)
+        self.bind(node.name, node)
+        if node.returns:
+            self.visit(node.returns, asked=True)
+        self.parameters(node.args)
+        self.within(node, _own(node), [*_arguments(node.args), *node.body])
+
+    def lambda_(self, node: ast.Lambda, asked: bool) -> None:
+        self.parameters(node.args)
+        self.within(node, _own(node), [*_arguments(node.args), node.body])
+
+    def parameters(self, arguments: ast.arguments) -> None:
+        """What of them is worked out in the scope around."""
+        for default in [*arguments.defaults, *arguments.kw_defaults]:
+            if default:
+                raise _Refused("default", default)
+        for argument in _arguments(arguments):
+            if argument.annotation:
+                self.visit(argument.annotation, asked=True)
+
+    def argument(self, node: ast.arg, asked: bool) -> None:
+        self.bind(node.arg, node)
+
+    def annotated(self, node: ast.AnnAssign, asked: bool) -> None:
+        if not node.value and not node.simple:  # `(len): int` binds nothing
+            raise _Refused("form", node, more="Give it a value.")
+        self.visit(node.annotation, asked=True)
+        for part in filter(None, (node.target, node.value)):
+            self.visit(part)
+
+    def leave(self, node: ast.Return, asked: bool) -> None:
+        if not any(isinstance(opener, ast.FunctionDef) for opener, _ in self.frames):
+            raise _Refused("leaving", node)
+        self.parts(node)
+
+
+def _arguments(node: ast.arguments) -> list[ast.arg]:
+    single = filter(None, (node.vararg, node.kwarg))
+    return [*node.posonlyargs, *node.args, *node.kwonlyargs, *single]
+
+
+# The forms of syntax that are allowed, and who reads each.
+_FORMS: dict[type[ast.AST], Callable[[_Reader, Any, bool], None]] = {
+    **dict.fromkeys(
+        (
+            *(ast.Expr, ast.Assign, ast.AugAssign, ast.Delete, ast.Pass, ast.Assert),
+            *(ast.If, ast.For, ast.While, ast.Break, ast.Continue, ast.With),
+            *(ast.withitem, ast.Try, ast.Raise, ast.Match, ast.match_case),
+            *(ast.MatchSingleton, ast.MatchOr, ast.MatchSequence, ast.BoolOp),
+            *(ast.BinOp, ast.UnaryOp, ast.IfExp, ast.Dict, ast.Set, ast.List),
+            *(ast.Tuple, ast.Constant, ast.Subscript, ast.Slice, ast.Starred),
+            ast.JoinedStr,
+        ),
+        _Reader.parts,
+    ),
+    **dict.fromkeys((ast.Compare, ast.MatchValue, ast.FormattedValue), _Reader.asking),
+    **dict.fromkeys((ast.Import, ast.ImportFrom), _Reader.imports),
+    **dict.fromkeys(_COMPREHENSIONS, _Reader.comprehension),
+    **dict.fromkeys(
+        (ast.ExceptHandler, ast.MatchAs, ast.MatchStar), _Reader.captures
+    ),
+    ast.Name: _Reader.name,
+    ast.Attribute: _Reader.attribute,
+    ast.NamedExpr: _Reader.walrus,
+    ast.Call: _Reader.call,
+    ast.keyword: _Reader.keyword,
+    ast.FunctionDef: _Reader.function,
+    ast.Lambda: _Reader.lambda_,
+    ast.arg: _Reader.argument,
+    ast.AnnAssign: _Reader.annotated,
+    ast.Return: _Reader.leave,
+}

@@ -1,0 +1,216 @@
+"""An attempt: a filled koan that may be run, compiled from the tree that was read.
+
+One thing is changed on the way: a check (an assert that stands directly in the
+koan) does not raise but reports both of its sides to the engine, each worked out
+once. Of a prediction only the left side is left: what was written for the blank
+is not in the code that runs.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import CodeType, FunctionType
+from typing import TYPE_CHECKING, Any
+
+from sensei import looking, predictions
+from sensei.blanks import Fill
+from sensei.lesson import Koan
+from sensei.source import Function
+
+if TYPE_CHECKING:
+    from sensei.work import Work
+
+REPORT = "a check of the koan"  # a global; no source can spell its name
+IN_THE_FILL = -1
+
+_OPS: dict[type[ast.cmpop], str] = {
+    **{ast.Eq: "==", ast.NotEq: "!=", ast.Is: "is", ast.IsNot: "is not"},
+    **{ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.In: "in"},
+}
+
+
+@dataclass(frozen=True)
+class Form:
+    """A check as it stands in a koan: where, what it asks, how it compares.
+
+    ``op`` is "==", "is", ..., or "" for an assert of a single value. ``tolerance``
+    are the keywords of ``approx``, None where values are compared exactly.
+    """
+
+    statement: ast.Assert
+    asks: str
+    op: str
+    tolerance: Mapping[str, float] | None = None
+
+    @property
+    def line(self) -> int:
+        return self.statement.lineno
+
+
+@dataclass(frozen=True, eq=False)
+class Attempt:
+    """A koan with a fill. ``wrote`` is the fill as it was written, ``filename`` where
+    tracebacks find it; ``given`` is the function and the fill that places are
+    counted in (an example stands in the place of a learner's own).
+    """
+
+    work: Work
+    koan: Koan
+    function: Function
+    fill: Fill
+    wrote: str
+    filename: str
+    given: tuple[Function, Fill]
+
+    @cached_property
+    def forms(self) -> tuple[Form, ...]:
+        """Its checks, in order; of a prediction the one with the blank."""
+        checks = [node for node in self.function.body if isinstance(node, ast.Assert)]
+        if self.koan.note.is_prediction:
+            checks = [node for node in checks if _holds(node, self.fill)]
+        else:
+            checks = [node for node in checks if node not in self.fill.nodes]
+        return tuple(map(_form, checks))
+
+    @cached_property
+    def code(self) -> CodeType:
+        """The module of this one function, its decorators included.
+
+        Raises SyntaxError and ValueError for what can't be compiled.
+        """
+        number = {id(form.statement): i for i, form in enumerate(self.forms)}
+        body: list[ast.stmt] = []
+        for node in self.function.body:
+            i = number.get(id(node))
+            body.append(node if i is None else self._reporting(i))
+        function = copy.copy(self.function)
+        function.body = body
+        return compiled([function], self.filename)
+
+    def _reporting(self, number: int) -> ast.Expr:
+        """A check as a call that hands both its sides over."""
+        form = self.forms[number]
+        test = form.statement.test
+        sides: list[ast.expr] = [ast.Constant(number)]
+        if form.op and isinstance(test, ast.Compare):
+            sides.append(test.left)
+            if not self.koan.note.is_prediction:
+                sides.append(_within_approx(test.comparators[0]))
+        else:
+            sides.append(test)
+        call = ast.Call(ast.Name(REPORT, ast.Load()), sides, [])
+        for node in (call, call.func, sides[0]):
+            ast.copy_location(node, test)
+        return ast.copy_location(ast.Expr(call), form.statement)
+
+    def callable(self) -> Callable[..., object]:
+        """The function by itself, in its lesson; raises NotImportable."""
+        code = next(
+            constant
+            for constant in self.code.co_consts
+            if isinstance(constant, CodeType) and constant.co_name == self.koan.name
+        )
+        return FunctionType(code, vars(self.work.module), self.koan.name)
+
+    def prediction(self, arguments: Mapping[str, Any]) -> Any:
+        """What was predicted; raises Refused for a fill that is no prediction."""
+        names = {**self.work.modules, **arguments}
+        return predictions.evaluate(self.fill.nodes[0], names)  # type: ignore[arg-type]
+
+    # ------------------------------------------------------------------- places
+
+    def place(self, line: int) -> int:
+        """A place that does not depend on the fill: the number of a given statement.
+
+        What only looks is not counted; IN_THE_FILL for the statements of the fill.
+        """
+        function, fill = self.given
+        if not fill.is_expression and fill.line <= line <= fill.end_line:
+            return IN_THE_FILL
+        statements = list(_given_statements(function.body, fill, self.work.helpers))
+        around = [i for i, node in enumerate(statements) if _is_on(node, line)]
+        return around[-1] if around else 0
+
+    @property
+    def is_example(self) -> bool:
+        return self.filename != self.work.path
+
+
+def _given_statements(
+    body: Sequence[ast.stmt], fill: Fill, helpers: frozenset[str]
+) -> Iterator[ast.stmt]:
+    for node in looking.counted(body, helpers):
+        if node in fill.nodes:
+            continue
+        yield node
+        for field in ("body", "orelse", "finalbody"):
+            yield from _given_statements(getattr(node, field, []), fill, helpers)
+        for handler in getattr(node, "handlers", []):
+            yield from _given_statements(handler.body, fill, helpers)
+
+
+def _is_on(node: ast.stmt, line: int) -> bool:
+    return node.lineno <= line <= (node.end_lineno or node.lineno)
+
+
+def _holds(check: ast.Assert, fill: Fill) -> bool:
+    return any(node is fill.nodes[0] for node in ast.walk(check))
+
+
+def _form(check: ast.Assert) -> Form:
+    test = check.test
+    if not isinstance(test, ast.Compare) or len(test.ops) != 1:
+        return Form(check, ast.unparse(test), "")
+    op = _OPS.get(type(test.ops[0]), "")
+    tolerance = None
+    if _is_approx(right := test.comparators[0]):
+        tolerance = {k.arg: ast.literal_eval(k.value) for k in right.keywords if k.arg}  # type: ignore[attr-defined]
+    return Form(check, ast.unparse(test.left) if op else ast.unparse(test), op, tolerance)
+
+
+def _is_approx(node: ast.expr) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "approx"
+        and len(node.args) == 1
+    )
+
+
+def _within_approx(node: ast.expr) -> ast.expr:
+    return node.args[0] if _is_approx(node) else node  # type: ignore[attr-defined]
+
+
+def compiled(body: list[ast.stmt], filename: str) -> CodeType:
+    """Code of statements as they are, whatever this process was started with."""
+    module = ast.Module(body, [])
+    return compile(module, filename, "exec", dont_inherit=True, optimize=0)
+
+
+def replaced(tree: ast.AST, old: Sequence[ast.AST], new: Sequence[ast.AST]) -> Any:
+    """A tree with other nodes in the place of some; only the way there is copied."""
+    for field, value in ast.iter_fields(tree):
+        if value is old[0]:
+            return _with(tree, field, new[0])
+        if isinstance(value, list) and old[0] in value:
+            first, last = value.index(old[0]), value.index(old[-1])
+            return _with(tree, field, [*value[:first], *new, *value[last + 1 :]])
+        for item in value if isinstance(value, list) else [value]:
+            if not isinstance(item, ast.AST):
+                continue
+            changed = replaced(item, old, new)
+            if changed is not item and isinstance(value, list):
+                return _with(tree, field, [changed if x is item else x for x in value])
+            if changed is not item:
+                return _with(tree, field, changed)
+    return tree
+
+
+def _with(node: ast.AST, field: str, value: object) -> ast.AST:
+    other = copy.copy(node)
+    setattr(other, field, value)
+    return other

@@ -1,0 +1,87 @@
+"""The engine's own comparison of values. No answer ever meets an ``assert``.
+
+A tuple is as good as a list, everywhere; numbers are exact, or within the
+tolerance of the koan's ``approx``.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+Tolerance = Mapping[str, float] | None
+DIGITS = 1e-5  # in which the outcomes of two runs may differ
+
+_OPS: dict[str, Callable[[Any, Any], Any]] = {
+    **{"!=": operator.ne, "is": operator.is_, "is not": operator.is_not},
+    **{"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge},
+    "in": lambda item, items: item in items,
+}
+
+
+def holds(found: Any, op: str, expected: Any, tolerance: Tolerance) -> bool:
+    """Whether a check holds; raises what the values raise when compared."""
+    if not op:
+        return bool(found)
+    if op == "==":
+        return equal(found, expected, tolerance)
+    return bool(_OPS[op](found, expected))
+
+
+def equal(found: Any, expected: Any, tolerance: Tolerance = None) -> bool:
+    """Whether two values are the same, entry by entry."""
+    if is_list(found) or is_list(expected):
+        if not (is_list(found) and is_list(expected)) or len(found) != len(expected):
+            return False
+        pairs = zip(found, expected, strict=True)
+        return all(equal(left, right, tolerance) for left, right in pairs)
+    if isinstance(found, dict) and isinstance(expected, dict):
+        return found.keys() == expected.keys() and all(
+            equal(value, expected[key], tolerance) for key, value in found.items()
+        )
+    if tolerance is not None and is_number(found) and is_number(expected):
+        return bool(found == pytest.approx(expected, **tolerance))
+    return bool(found == expected)
+
+
+def predicted(found: Any, prediction: Any, tolerance: Tolerance) -> bool:
+    """Whether a prediction holds; one that can't be compared does not."""
+    try:
+        return equal(found, prediction, tolerance)
+    except Exception:
+        return False
+
+
+def same(left: Any, right: Any) -> bool:
+    """Whether two runs came to the same: digits that don't matter left aside."""
+    if is_list(left) and is_list(right):
+        return len(left) == len(right) and all(map(same, left, right))
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(
+            same(value, right[key]) for key, value in left.items()
+        )
+    if is_number(left) and is_number(right):
+        close = math.isclose(left, right, rel_tol=DIGITS, abs_tol=1e-9)
+        return close or (left != left and right != right)
+    return type(left) is type(right) and repr(left) == repr(right)
+
+
+def is_list(value: object) -> bool:
+    return isinstance(value, list | tuple)
+
+
+def is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def kept(value: Any) -> Any:
+    """A value as it is now: what the koan does to its list later is another thing."""
+    if type(value) in (list, tuple):
+        return [kept(item) for item in value]
+    if type(value) is dict:
+        return {key: kept(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,96 @@
+"""What a learner is told of a koan that can't be run: why, and what to do."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from sensei.lesson import Koan, NotAsGiven
+from sensei.source import Function, Unreadable
+
+SIDES = (ast.List, ast.Tuple, ast.Dict)
+
+
+def blank(koan: Koan) -> str:
+    if koan.note.is_prediction:
+        return "put what you expect in place of __"
+    return "put your code in place of __"
+
+
+def not_as_given(change: NotAsGiven, koan: Koan) -> str:
+    """The sentence for a koan that was changed, and how to get it back."""
+    if not change.in_koan:
+        return (
+            f"The lesson around its koans is not as it was given: {change.reason}. "
+            f"Only blanks are for changing; undo that line (git diff shows it)."
+        )
+    return (
+        f"This koan is not as it was given: {change.reason}. "
+        f"`sensei reset {koan.name}` puts it back, and git has it, too."
+    )
+
+
+def unreadable(fault: Unreadable, lines: Sequence[str] = (), koan: Koan | None = None):
+    """The sentence for what Python can't read; ``lines`` are those of its file."""
+    at = (fault.line or 0) - 1
+    line = lines[at] if 0 <= at < len(lines) else ""
+    _, equals, values = line.partition(" == ")
+    if koan and koan.note.is_prediction and equals and _begins(line):
+        if sentence := _several_in(values, koan):
+            return sentence
+    where = f" (line {fault.line})" if fault.line else ""
+    return f"Python can't read this{where}: {fault.reason}."
+
+
+def _begins(line: str) -> bool:
+    return line.lstrip().startswith("assert ")
+
+
+def _several_in(text: str, koan: Koan) -> str:
+    """For values without brackets round them that Python takes for something else."""
+    text = text.partition("  #")[0].strip()
+    if text.startswith("approx(") and text.endswith(")"):
+        text = text.removeprefix("approx(")[:-1]
+    try:
+        values = ast.parse(f"[{text}]", mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ""
+    return several(values.elts, koan) if isinstance(values, ast.List) else ""
+
+
+def forgotten_brackets(function: Function | None, koan: Koan) -> str:
+    """What to say of `assert x == 1, 2` and `approx(1, 2)`: the commonest slip."""
+    if function is None or not koan.note.is_prediction:
+        return ""
+    checks = (node for node in ast.walk(function) if isinstance(node, ast.Assert))
+    sentences = (several(values, koan) for values in _values(checks))
+    return next(filter(None, sentences), "")
+
+
+def _values(checks: Iterator[ast.Assert]) -> Iterator[list[ast.expr]]:
+    """The values that stand, without brackets, where one was asked for."""
+    for check in checks:
+        match check:
+            case ast.Assert(
+                test=ast.Compare(
+                    comparators=[ast.Call(func=ast.Name("approx"), args=values)]
+                )
+            ) if len(values) > 1:
+                yield values
+            case ast.Assert(
+                test=ast.Compare(comparators=[first]), msg=ast.expr() as more
+            ):
+                yield [first, more]
+
+
+def several(values: list[ast.expr], koan: Koan) -> str:
+    if len(values) < 2:
+        return ""
+    right = koan.solution.nodes[0] if koan.solution else None
+    if right is not None and not isinstance(right, SIDES):
+        return (
+            f"One value is asked for, and {len(values)} stand here. "
+            f"Put one in place of __."
+        )
+    written = ", ".join(map(ast.unparse, values))
+    return f"The blank stands for one thing. Put several in brackets: [{written}]."

@@ -1,0 +1,162 @@
+"""What may be said of a value that is not what it should be, entry by entry.
+
+Of a prediction: which of its entries do not hold, and nothing of the right
+values; of what can be guessed (truth values, texts) only how many hold. Of a
+check of code: what was found beside what was expected.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sensei.comparing import Tolerance, equal, is_list, predicted
+from sensei.predictions import as_text
+
+DIGITS = 6  # that matter in what float32 worked out
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An innermost entry: its name ("2.1" is entry 1 of list 2), and its two values."""
+
+    name: str
+    found: Any
+    wrote: Any
+
+
+class Shape(Exception):
+    """A prediction has another shape than what it is compared with."""
+
+
+def which_hold(found: Any, wrote: Any, tolerance: Tolerance = None) -> str:
+    """A sentence on the entries of a prediction that don't hold.
+
+    "" where there is only one value, and nothing to tell apart.
+    """
+    try:
+        entries = list(_entries(found, wrote))
+    except Shape as shape:
+        return str(shape)
+    if len(entries) < 2:
+        return ""
+    wrong = [e for e in entries if not predicted(e.found, e.wrote, tolerance)]
+    right = len(entries) - len(wrong)
+    if all(isinstance(entry.found, bool | str) for entry in entries):
+        return f"{right} of the {len(entries)} entries hold, each in its place."
+    if not right:
+        return "None of the entries holds."
+    noun, verb = ("Entry", "does") if len(wrong) == 1 else ("Entries", "do")
+    names = [entry.name for entry in wrong]
+    sentence = f"{noun} {_and(names)} {verb} not hold."
+    dotted = next((name for name in names if "." in name), "")
+    if dotted:
+        outer, _, inner = dotted.partition(".")
+        sentence += f" ({dotted} is entry {inner} of list {outer}.)"
+    return sentence
+
+
+def _entries(found: Any, wrote: Any, name: str = "") -> Iterator[Entry]:
+    """The innermost entries of a value; raises Shape."""
+    if isinstance(found, dict):
+        if not isinstance(wrote, dict):
+            raise Shape(f"{_the(name)}a dict is asked for.".capitalize())
+        if found.keys() != wrote.keys():
+            raise Shape("The keys are not those that the koan has.")
+        for key, value in found.items():
+            yield from _entries(value, wrote[key], f'"{key}"')
+    elif is_list(found):
+        _check_length(found, wrote, name)
+        for i, (inner, written) in enumerate(zip(found, wrote, strict=True), 1):
+            yield from _entries(inner, written, _joined(name, i))
+    elif is_list(wrote) or isinstance(wrote, dict):
+        kind = "dict" if isinstance(wrote, dict) else "list"
+        raise Shape(f"{_the(name)}one value is asked for, not a {kind}.")
+    else:
+        yield Entry(name, found, wrote)
+
+
+def _check_length(found: Sequence[Any], wrote: Any, name: str) -> None:
+    if not is_list(wrote):
+        size = f" of {len(found)}" if name else ""
+        raise Shape(f"{_the(name)}a list{size} is asked for.")
+    if len(wrote) != len(found):
+        if name:
+            raise Shape(f"{_the(name)}a list of {len(found)} is asked for.")
+        entries = "1 entry" if len(wrote) == 1 else f"{len(wrote)} entries"
+        raise Shape(f"Yours has {entries}; that is not how many there are.")
+
+
+def _the(name: str) -> str:
+    return f"In place of entry {name}, " if name else ""
+
+
+def _joined(name: str, number: int) -> str:
+    if not name:
+        return str(number)
+    return f"{number} of {name}" if name.startswith('"') else f"{name}.{number}"
+
+
+def _and(names: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+# ------------------------------------------------------------- found and expected
+
+
+@dataclass(frozen=True)
+class Row:
+    """An entry of a check's values, as text; "" where there is none."""
+
+    name: str
+    found: str
+    expected: str
+    differs: bool
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a check found beside what it expected; ``asks`` is its left side."""
+
+    asks: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    def pack(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def unpack(cls, text: str) -> Table:
+        fields = json.loads(text)
+        rows = tuple(Row(**row) for row in fields["rows"])
+        return cls(fields["asks"], tuple(fields["columns"]), rows)
+
+
+def table(
+    asks: str,
+    found: Any,
+    expected: Any,
+    tolerance: Tolerance,
+    row: str = "",
+    columns: tuple[str, ...] = (),
+) -> Table:
+    """Set what was found beside what was expected, a row an entry."""
+    if is_list(found) and is_list(expected) and max(len(found), len(expected)) > 1:
+        pairs = _paired(found, expected, tolerance)
+        rows = [Row(f"{row or 'entry'} {i}", *pair) for i, pair in enumerate(pairs, 1)]
+    else:
+        texts = as_text(found, DIGITS), as_text(expected, DIGITS)
+        rows = [Row("", *texts, not predicted(found, expected, tolerance))]
+    return Table(asks, columns, tuple(rows))
+
+
+def _paired(
+    found: Sequence[Any], expected: Sequence[Any], tolerance: Tolerance
+) -> Iterator[tuple[str, str, bool]]:
+    for i in range(max(len(found), len(expected))):
+        left = as_text(found[i], DIGITS) if i < len(found) else ""
+        right = as_text(expected[i], DIGITS) if i < len(expected) else ""
+        both = bool(left and right)
+        yield left, right, not (both and predicted(found[i], expected[i], tolerance))

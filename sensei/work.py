@@ -1,0 +1,314 @@
+"""A learner's text of a lesson: read once, and what is read is what runs.
+
+It finds the koans in a file, what stands in their blanks, and what is wrong with
+each. pytest, watch, grading and the tests of a course all begin here.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import linecache
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence, Set
+from contextlib import contextmanager
+from functools import cached_property
+from types import ModuleType
+from typing import Any
+
+from sensei import allowed, blanks, edit, faults, looking, source
+from sensei.allowed import Scope
+from sensei.attempt import Attempt, compiled, replaced
+from sensei.blanks import Fill
+from sensei.lesson import Koan, Lesson, NotAsGiven, functions
+from sensei.source import Function, Unreadable
+from sensei.verdicts import Kind, Verdict
+
+
+class NotImportable(Exception):
+    """What stands around the koans raised when it was run; ``line`` says where."""
+
+    def __init__(self, reason: str, line: int) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.line = line
+
+
+class Work:
+    """A lesson file as somebody left it; ``path`` is where tracebacks find it.
+
+    Reading raises nothing for what is in the file: each koan has its own fault.
+    """
+
+    def __init__(self, lesson: Lesson, data: bytes, path: str = "") -> None:
+        self.lesson = lesson
+        self.path = path or str(lesson.path)
+        self.text = ""
+        self.around: list[ast.stmt] = []
+        self.found: dict[str, list[Function]] = {}
+        self.faults: dict[str, Unreadable] = {}
+        self.fault: Unreadable | None = None
+        self.outcomes: dict[tuple[object, ...], Any] = {}  # of examples, see judge
+        self._scopes: dict[str, Scope] = {}
+        try:
+            self.text = source.decode(data)
+            pieces = source.parse_pieces(self.text)
+        except Unreadable as fault:
+            self.fault = fault
+            return
+        for piece in pieces:
+            self._sort(piece.body)
+            if piece.fault and piece.koan in lesson.notes.koans:
+                self.faults[piece.koan] = piece.fault
+            elif piece.fault and not piece.koan:
+                self.fault = self.fault or piece.fault
+
+    def _sort(self, body: Sequence[ast.stmt]) -> None:
+        for node in body:
+            if isinstance(node, Function) and node.name in self.lesson.notes.koans:
+                self.found.setdefault(node.name, []).append(node)
+            else:
+                self.around.append(node)
+
+    @cached_property
+    def helpers(self) -> frozenset[str]:
+        """The functions of the lesson that only look."""
+        pristine = self.lesson.pristine
+        return looking.helpers(pristine.tree.body if pristine else self.around)
+
+    @cached_property
+    def lines(self) -> list[str]:
+        return source.lines_of(self.text)
+
+    # ------------------------------------------------------------------- one koan
+
+    def line(self, koan: Koan) -> int:
+        """Where a koan is defined; 1 where it is not there."""
+        found = self.found.get(koan.name)
+        return found[0].lineno if found else 1
+
+    def question(self, koan: Koan) -> str:
+        """What a koan tells and asks: its docstring."""
+        found = self.found.get(koan.name)
+        return koan.question or ((ast.get_docstring(found[0]) or "") if found else "")
+
+    def blank_line(self, koan: Koan) -> int | None:
+        """The line of a koan's first ``__``; None when it is filled or not there."""
+        for function in self.found.get(koan.name, []):
+            text = self.lines[function.lineno - 1 : function.end_lineno]
+            maybe = any(blanks.BLANK in line for line in text)  # before walking a tree
+            if maybe and (left := blanks.find_blanks(function)):
+                return left[0].lineno
+        return None
+
+    def is_filled(self, koan: Koan) -> bool:
+        return koan.name in self.found and self.blank_line(koan) is None
+
+    def function(self, koan: Koan) -> Function:
+        """A koan's one definition; raises NotAsGiven, Unreadable."""
+        if koan.name in self.faults:
+            raise self.faults[koan.name]
+        found = self.found.get(koan.name, [])
+        if self.fault and not found:
+            raise self.fault
+        if not found:
+            raise NotAsGiven(f"{koan.name} is not there any more{self._renamed()}")
+        if len(found) > 1:
+            lines = " and ".join(str(node.lineno) for node in found)
+            raise NotAsGiven(
+                f"{koan.name} is there twice, at lines {lines}", found[1].lineno
+            )
+        return found[0]
+
+    def _renamed(self) -> str:
+        new = list(functions(self.around))
+        return f" ({', '.join(new)} is new: was it renamed?)" if new else ""
+
+    def fill(self, koan: Koan) -> Fill:
+        """What stands in a koan's blank; raises NotAsGiven, Unreadable."""
+        function = self.function(koan)
+        if isinstance(self.frame, Exception):
+            raise self.frame
+        return koan.fill_in(function, self.helpers)
+
+    def attempt(self, koan: Koan) -> Attempt | Verdict:
+        """A koan that may be run, or the verdict that it comes to without a run."""
+        try:
+            if line := self.blank_line(koan):
+                return Verdict(Kind.BLANK, faults.blank(koan), line)
+            function, fill = self.function(koan), self.fill(koan)
+        except Unreadable as fault:
+            sentence = faults.unreadable(fault, self.lines, koan)
+            return Verdict(Kind.ERROR, sentence, fault.line or 1)
+        except NotAsGiven as change:
+            slip = faults.forgotten_brackets(self.found.get(koan.name, [None])[0], koan)
+            sentence = slip or faults.not_as_given(change, koan)
+            return Verdict(Kind.ERROR, sentence, change.line)
+        wrote = edit.text_of(self.text, fill)
+        attempt = Attempt(
+            self, koan, function, fill, wrote, self.path, (function, fill)
+        )
+        return self._refused(attempt) or self._not_compiled(attempt) or attempt
+
+    def _refused(self, attempt: Attempt) -> Verdict | None:
+        koan, fill = attempt.koan, attempt.fill
+        if koan.note.is_prediction:
+            return None  # what may be predicted is looked at as it is worked out
+        refusal = allowed.refusal(fill, self.scope(koan), self.lesson.course.free)
+        if refusal is None:
+            return None
+        line = refusal.line or fill.line
+        return Verdict(Kind.REFUSED, refusal.sentence, line, attempt.wrote)
+
+    def _not_compiled(self, attempt: Attempt) -> Verdict | None:
+        try:
+            _ = attempt.code
+        except SyntaxError as error:
+            reason, line = source.syntax_reason(error), error.lineno
+        except (ValueError, RecursionError, MemoryError) as error:
+            reason, line = str(error) or "it is nested too deeply", None
+        else:
+            return None
+        sentence = f"Python can't run this: {reason}."
+        return Verdict(Kind.ERROR, sentence, line or attempt.fill.line, attempt.wrote)
+
+    def scope(self, koan: Koan) -> Scope:
+        """The names that a koan gives to its fill."""
+        if koan.name not in self._scopes:
+            pristine = self.lesson.pristine
+            body = pristine.tree.body if pristine else self.around
+            function = koan.pristine or self.function(koan)
+            self._scopes[koan.name] = allowed.scope_of(body, function)
+        return self._scopes[koan.name]
+
+    def example(self, koan: Koan, text: str) -> Attempt:
+        """The koan with another fill, in this same file.
+
+        Raises Unreadable for a text that is not Python or can't stand there,
+        NotAsGiven for a koan that is not as it was given.
+        """
+        function, fill = self.function(koan), self.fill(koan)
+        nodes = _nodes(text, fill.is_expression)
+        for node in itertools.chain.from_iterable(map(ast.walk, nodes)):
+            if hasattr(node, "lineno"):
+                node.lineno = node.end_lineno = fill.line
+                node.col_offset = node.end_col_offset = 0
+        other = replaced(function, fill.nodes, nodes)
+        filename = f"<{koan.name}>"  # its own: no breakpoint stops there
+        new = Fill(tuple(nodes))
+        return Attempt(self, koan, other, new, text, filename, (function, fill))
+
+    # ------------------------------------------------------------ around the koans
+
+    @cached_property
+    def frame(self) -> list[ast.stmt] | NotAsGiven | Unreadable:
+        """What was given around the koans, or why it is not there.
+
+        What a learner adds beside the koans is left out, and has no effect.
+        Imports are taken as they were given: editors move them, and take out one
+        that nothing needs.
+        """
+        if self.fault:
+            return self.fault
+        pristine = self.lesson.pristine
+        if pristine is None:
+            return self.around
+        try:
+            return list(_given(pristine.tree.body, self.around, self.helpers))
+        except NotAsGiven as change:
+            return change
+
+    @cached_property
+    def module(self) -> ModuleType:
+        """The lesson as a module, its koans not in it yet; raises NotImportable."""
+        module = ModuleType(self.lesson.relative.removesuffix(".py").replace("/", "."))
+        module.__file__ = self.path
+        lines = [f"{line}\n" for line in self.lines]
+        linecache.cache[self.path] = len(self.text), None, lines, self.path
+        body = self.frame if isinstance(self.frame, list) else self.around
+        try:
+            with importable(module):
+                exec(compiled(body, self.path), vars(module))
+        except Exception as error:
+            raise _not_importable(error, self.path) from error
+        return module
+
+    @cached_property
+    def modules(self) -> dict[str, ModuleType]:
+        """The modules that the lesson imports, by the names that it has for them."""
+        names = vars(self.module).items()
+        return {key: value for key, value in names if isinstance(value, ModuleType)}
+
+
+def _nodes(text: str, is_expression: bool) -> list[ast.AST]:
+    body = source.parse(textwrap.dedent(text).strip("\n")).body
+    if not is_expression:
+        return list(body)
+    if len(body) == 1 and isinstance(body[0], ast.Expr):
+        return [body[0].value]
+    raise Unreadable("an expression is asked for")
+
+
+# ---------------------------------------------------------------- around the koans
+
+
+def _given(
+    given: Sequence[ast.stmt], found: Sequence[ast.stmt], helpers: Set[str]
+) -> Iterator[ast.stmt]:
+    """The given statements as they stand in a file; raises NotAsGiven.
+
+    Other statements may stand between them.
+    """
+    rest = [node for node in found if not isinstance(node, ast.Import | ast.ImportFrom)]
+    for wanted in given:
+        if isinstance(wanted, ast.Import | ast.ImportFrom):
+            yield wanted
+        elif not _is_koan(wanted) and not looking.only_looks(wanted, helpers):
+            place = _place(wanted, rest, helpers)
+            yield rest[place]
+            rest = rest[place + 1 :]
+
+
+def _is_koan(node: ast.stmt) -> bool:
+    return isinstance(node, Function) and node.name.startswith("test_")
+
+
+def _place(wanted: ast.stmt, found: Sequence[ast.stmt], helpers: Set[str]) -> int:
+    misfits = []
+    for i, node in enumerate(found):
+        fit = blanks.match([wanted], [node], helpers)
+        if isinstance(fit, blanks.Fit):
+            return i
+        if getattr(node, "name", node) == getattr(wanted, "name", None):
+            misfits.append(fit)
+    if misfits:
+        raise NotAsGiven.at(misfits[0], in_koan=False)
+    headline = ast.unparse(wanted).strip().splitlines()[0]
+    line = found[-1].end_lineno if found else 1
+    raise NotAsGiven(f"`{headline}` is missing", line or 1, in_koan=False)
+
+
+@contextmanager
+def importable(module: ModuleType) -> Iterator[None]:
+    """In ``sys.modules`` for as long as code of it runs: pickle and others ask there."""
+    name = module.__name__
+    before = sys.modules.get(name)
+    sys.modules[name] = module
+    try:
+        yield
+    finally:
+        if before is None:
+            sys.modules.pop(name, None)
+        else:
+            sys.modules[name] = before
+
+
+def _not_importable(error: BaseException, path: str) -> NotImportable:
+    line, trace = 1, error.__traceback__
+    while trace:
+        if trace.tb_frame.f_code.co_filename == path:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    first = (str(error).splitlines() or [""])[0]
+    return NotImportable(f"Importing this file: {type(error).__name__}: {first}", line)
