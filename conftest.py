@@ -9,6 +9,9 @@ import torch
 
 pytest_plugins = ["sensei.plugin"]
 
+if not hasattr(torch, "device"):
+    raise pytest.UsageError(f"{torch.__file__} hides PyTorch: give it another name.")
+
 DEVICES = pytest.StashKey[tuple[str, ...]]()
 
 

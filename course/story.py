@@ -121,7 +121,6 @@ class _Story:
             if frame.f_globals.get("__name__") == "torch.nn.init":
                 self._initialising = True
             return None
-        self._look(frame)  # a hook is entered: what came before was the caller's doing
         # Several calls may stand on one line: look after each of their steps.
         frame.f_trace_opcodes = True
         return self._after
@@ -177,7 +176,7 @@ class _Story:
         if leaf and leaf.tensor() is tensor:
             return leaf
         with contextlib.suppress(Exception):  # a tensor of vmap has no numbers
-            if tensor.requires_grad and tensor.is_leaf and not _is_wrapped(tensor):
+            if tensor.requires_grad and tensor.is_leaf:
                 place, self._count = value_of(tensor), self._count + 1
                 ref = weakref.ref(tensor)
                 leaf = _Leaf(self._count, ref, name, self._line, place, place)
@@ -384,11 +383,6 @@ def _path(parameter: str) -> str:
 def _is_nicer(name: str, other: str) -> bool:
     """backbone.weight says more than model[0].weight, and more than p of a loop."""
     return "." in name and name.count("[") < other.count("[")
-
-
-def _is_wrapped(tensor: torch.Tensor) -> bool:
-    functorch = getattr(torch._C, "_functorch", None)
-    return bool(functorch and functorch.is_functorch_wrapped_tensor(tensor))
 
 
 def _is_one(tensor: torch.Tensor, grad: torch.Tensor) -> bool:

@@ -4,6 +4,8 @@ It knows blanks, koans and learners; it knows nothing of gradients. A koan file
 imports one thing from here: the blank.
 """
 
+import sys
+
 __all__ = ["__"]
 
 
@@ -19,3 +21,15 @@ class _Blank:
 
 
 __ = _Blank()
+
+
+def _main_file() -> str:
+    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    return (file or "").replace("\\", "/").rpartition("/")[2]
+
+
+if _main_file().startswith("test_") and _main_file().endswith(".py"):
+    sys.exit(
+        "A lesson is not run by itself: type `pytest` in the folder of the course, "
+        f"or `pytest {sys.argv[0]}` for this lesson alone."
+    )

@@ -44,7 +44,7 @@ class Form:
     statement: ast.Assert
     asks: str
     op: str
-    tolerance: Mapping[str, float] | None = None
+    tolerance: Mapping[str, Any] | None = None
 
     @property
     def line(self) -> int:
@@ -54,8 +54,7 @@ class Form:
 @dataclass(frozen=True, eq=False)
 class Attempt:
     """A koan with a fill. ``wrote`` is the fill as it was written, ``filename`` where
-    tracebacks find it; ``given`` is the function and the fill that places are
-    counted in (an example stands in the place of a learner's own).
+    tracebacks find it, ``lines`` the text that it was read from.
     """
 
     work: Work
@@ -64,7 +63,7 @@ class Attempt:
     fill: Fill
     wrote: str
     filename: str
-    given: tuple[Function, Fill]
+    lines: Sequence[str]
 
     @cached_property
     def forms(self) -> tuple[Form, ...]:
@@ -128,12 +127,17 @@ class Attempt:
 
         What only looks is not counted; IN_THE_FILL for the statements of the fill.
         """
-        function, fill = self.given
-        if not fill.is_expression and fill.line <= line <= fill.end_line:
+        fill, body = self.fill, self.function.body
+        if not fill.is_expression and fill.holds_line(line):
             return IN_THE_FILL
-        statements = list(_given_statements(function.body, fill, self.work.helpers))
+        statements = list(_given_statements(body, fill, self.work.helpers))
         around = [i for i, node in enumerate(statements) if _is_on(node, line)]
         return around[-1] if around else 0
+
+    def quoted(self, line: int) -> str:
+        """What stands at a line, to be named in a sentence that knows no lines."""
+        text = self.lines[line - 1].strip() if 0 < line <= len(self.lines) else ""
+        return f"`{text}`" if text else "This koan"
 
     @property
     def is_example(self) -> bool:
@@ -169,7 +173,9 @@ def _form(check: ast.Assert) -> Form:
     tolerance = None
     if _is_approx(right := test.comparators[0]):
         tolerance = {k.arg: ast.literal_eval(k.value) for k in right.keywords if k.arg}  # type: ignore[attr-defined]
-    return Form(check, ast.unparse(test.left) if op else ast.unparse(test), op, tolerance)
+    return Form(
+        check, ast.unparse(test.left) if op else ast.unparse(test), op, tolerance
+    )
 
 
 def _is_approx(node: ast.expr) -> bool:
@@ -189,28 +195,3 @@ def compiled(body: list[ast.stmt], filename: str) -> CodeType:
     """Code of statements as they are, whatever this process was started with."""
     module = ast.Module(body, [])
     return compile(module, filename, "exec", dont_inherit=True, optimize=0)
-
-
-def replaced(tree: ast.AST, old: Sequence[ast.AST], new: Sequence[ast.AST]) -> Any:
-    """A tree with other nodes in the place of some; only the way there is copied."""
-    for field, value in ast.iter_fields(tree):
-        if value is old[0]:
-            return _with(tree, field, new[0])
-        if isinstance(value, list) and old[0] in value:
-            first, last = value.index(old[0]), value.index(old[-1])
-            return _with(tree, field, [*value[:first], *new, *value[last + 1 :]])
-        for item in value if isinstance(value, list) else [value]:
-            if not isinstance(item, ast.AST):
-                continue
-            changed = replaced(item, old, new)
-            if changed is not item and isinstance(value, list):
-                return _with(tree, field, [changed if x is item else x for x in value])
-            if changed is not item:
-                return _with(tree, field, changed)
-    return tree
-
-
-def _with(node: ast.AST, field: str, value: object) -> ast.AST:
-    other = copy.copy(node)
-    setattr(other, field, value)
-    return other

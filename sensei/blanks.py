@@ -23,6 +23,7 @@ from sensei.source import parse
 
 BLANK = "__"
 
+
 @dataclass(frozen=True)
 class Fill:
     """What stands where a blank was: one expression, or one or more statements."""
@@ -261,7 +262,7 @@ class _Matcher:
             return self._fields(pattern, code)
         return () if type(pattern) is type(code) and pattern == code else None
 
-    def _list(self, pattern: list[object], code: object) -> Fills | None:
+    def _list(self, pattern: Sequence[object], code: object) -> Fills | None:
         if not isinstance(code, list):
             return None
         if any(isinstance(node, ast.stmt) for node in (*pattern[:1], *code[:1])):

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sensei import reset
+from sensei.allowed import AllowedError
 from sensei.course import Course, CourseError
 from sensei.grading import command as grade
 from sensei.grading import gradescope
-from sensei.allowed import AllowedError
 from sensei.notes import NotesError
 from sensei.watching import command as watch
 

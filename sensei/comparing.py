@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-Tolerance = Mapping[str, float] | None
+Tolerance = Mapping[str, Any] | None
 DIGITS = 1e-5  # in which the outcomes of two runs may differ
 
 _OPS: dict[str, Callable[[Any, Any], Any]] = {

@@ -106,7 +106,9 @@ class Course:
             (self.solutions, path) for path in self.solutions.glob("**/test_*.py")
         ]
         names = {(p.parent.relative_to(top).as_posix(), p.stem) for top, p in files}
-        return tuple(Lesson(self, name, part.strip(".")) for part, name in sorted(names))
+        return tuple(
+            Lesson(self, name, part.strip(".")) for part, name in sorted(names)
+        )
 
     def lesson_of(self, path: Path) -> Lesson | None:
         """The lesson that a file of koans/ or solutions/ belongs to."""

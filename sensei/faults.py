@@ -30,20 +30,18 @@ def not_as_given(change: NotAsGiven, koan: Koan) -> str:
     )
 
 
-def unreadable(fault: Unreadable, lines: Sequence[str] = (), koan: Koan | None = None):
+def unreadable(
+    fault: Unreadable, lines: Sequence[str] = (), koan: Koan | None = None
+) -> str:
     """The sentence for what Python can't read; ``lines`` are those of its file."""
     at = (fault.line or 0) - 1
     line = lines[at] if 0 <= at < len(lines) else ""
-    _, equals, values = line.partition(" == ")
-    if koan and koan.note.is_prediction and equals and _begins(line):
-        if sentence := _several_in(values, koan):
-            return sentence
+    before, _, values = line.partition(" == ")
+    is_check = before.lstrip().startswith("assert ")
+    asked = koan if koan and koan.note.is_prediction else None
+    slip = _several_in(values, asked) if asked and is_check else ""
     where = f" (line {fault.line})" if fault.line else ""
-    return f"Python can't read this{where}: {fault.reason}."
-
-
-def _begins(line: str) -> bool:
-    return line.lstrip().startswith("assert ")
+    return slip or f"Python can't read this{where}: {fault.reason}."
 
 
 def _several_in(text: str, koan: Koan) -> str:

@@ -21,7 +21,6 @@ from sensei.running import SKIPS, Outcome, Raised, run
 from sensei.source import Unreadable
 from sensei.verdicts import Kind, Verdict
 from sensei.watchdog import Hang, Limits
-from sensei.work import NotImportable
 
 LONGEST = 600  # characters of an exception's own message
 EXAMPLE_SECONDS = 5.0
@@ -91,7 +90,7 @@ def _judged(
     line = attempt.forms[outcome.checks[failed].number].line
     if not is_code:
         return Verdict(Kind.WRONG, "That does not hold.", line, wrote)
-    return Verdict(Kind.FAILED, f"The check at line {line} does not hold.", line, wrote)
+    return Verdict(Kind.FAILED, "A check does not hold.", line, wrote)
 
 
 def failing(attempt: Attempt, outcome: Outcome, prediction: Any) -> int | None:
@@ -109,9 +108,10 @@ def failing(attempt: Attempt, outcome: Outcome, prediction: Any) -> int | None:
 
 def _of_what_was_raised(attempt: Attempt, raised: Raised, limits: Limits) -> str:
     error, line = raised.error, raised.line
+    where = attempt.quoted(line)
     kind = type(error).__name__
     if isinstance(error, Hang):
-        return f"It did not end within {limits.seconds:g} s; it was at line {line}."
+        return f"It did not end within {limits.seconds:g} s; it was at {where}."
     if isinstance(error, SKIPS):
         return "A fill can't skip a koan: it is not done."
     if not isinstance(error, Exception | pytest.fail.Exception):
@@ -119,14 +119,12 @@ def _of_what_was_raised(attempt: Attempt, raised: Raised, limits: Limits) -> str
     if attempt.koan.note.is_prediction:
         form = attempt.forms[0].statement if attempt.forms else None
         asked = form and form.lineno <= line <= (form.end_lineno or line)
-        where = "in what is asked about" if asked else "before the prediction"
-        return f"{kind} at line {line}, {where}."
+        when = "in what is asked about" if asked else "before the prediction"
+        return f"{where} raises {kind}, {when}."
     if isinstance(error, AssertionError) and raised.place == IN_THE_FILL:
-        return f"Your own assert at line {line} does not hold."
+        return f"Your own {where} does not hold."
     message = _message(error)
-    return f"Line {line} raises {kind}: {message}" if message else (
-        f"Line {line} raises {kind}."
-    )
+    return f"{where} raises {kind}: {message}" if message else f"{where} raises {kind}."
 
 
 def _message(error: BaseException) -> str:
@@ -222,7 +220,8 @@ def example_outcome(
             raise _bad_note(attempt, text, fault) from None
         seconds = min(limits.seconds, EXAMPLE_SECONDS)
         work.outcomes[key] = run(example, arguments, replace(limits, seconds=seconds))
-    return work.outcomes[key]
+    outcome: Outcome = work.outcomes[key]
+    return outcome
 
 
 def _with_diagnosis(
@@ -236,7 +235,7 @@ def _with_diagnosis(
     if verdict.kind is Kind.ERROR:
         if named and outcome.raised:
             error = outcome.raised.error
-            first = (str(error).strip().splitlines() or [""])[0]
+            first = " ".join(str(error).split()).partition(". ")[0]
             raised = ": ".join(filter(None, [type(error).__name__, first]))
             return replace(verdict, sentence=f"{named} ({raised})")
         return verdict

@@ -79,9 +79,7 @@ def counted(
     block: Sequence[ast.stmt], helpers: Set[str], owner: ast.AST | None = None
 ) -> tuple[ast.stmt, ...]:
     """The statements of a block that count: no docstring, nothing that only looks."""
-    return tuple(
-        statement for statement in block if not only_looks(statement, helpers)
-    )
+    return tuple(statement for statement in block if not only_looks(statement, helpers))
 
 
 def without_looking(nodes: Sequence[ast.AST], helpers: Set[str]) -> list[ast.AST]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sensei.comparing import Tolerance, equal, is_list, predicted
+from sensei.comparing import Tolerance, is_list, predicted
 from sensei.predictions import as_text
 
 DIGITS = 6  # that matter in what float32 worked out

@@ -164,9 +164,10 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     attempt = attempt_of(pyfuncitem)
     if attempt is None:
         return None
-    verdict, error = attempt, None
-    if isinstance(attempt, Attempt):
-        verdict, error = _decide(pyfuncitem, attempt)
+    if isinstance(attempt, Verdict):
+        tell(pyfuncitem, attempt)
+        return True
+    verdict, error = _decide(pyfuncitem, attempt)
     if error is None:
         tell(pyfuncitem, verdict)
         return True

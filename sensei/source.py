@@ -128,7 +128,7 @@ def parse_pieces(text: str) -> list[Piece]:
     try:
         return [Piece(tuple(parse(text).body))]
     except Unreadable:
-        return [_read_piece(piece) for piece in _cut(text)]
+        return [_read_piece("\n" * line + piece) for line, piece in cut(text)]
 
 
 def _read_piece(text: str) -> Piece:
@@ -139,8 +139,8 @@ def _read_piece(text: str) -> Piece:
         return Piece(koan=names[0] if names else "", fault=fault)
 
 
-def _cut(text: str) -> Iterator[str]:
-    """The pieces, each moved to its line by empty ones."""
+def cut(text: str) -> Iterator[tuple[int, str]]:
+    """The pieces of a source, each with the number of lines that come before it."""
     lines = lines_of(text)
     starts = [0]
     decorated = False
@@ -152,4 +152,4 @@ def _cut(text: str) -> Iterator[str]:
         elif line.strip() and not line[0].isspace() and line[0] not in "#)]}":
             decorated = False
     for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
-        yield "\n" * start + "\n".join(lines[start:end]) + "\n"
+        yield start, "\n".join(lines[start:end]) + "\n"

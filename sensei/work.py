@@ -7,7 +7,6 @@ each. pytest, watch, grading and the tests of a course all begin here.
 from __future__ import annotations
 
 import ast
-import itertools
 import linecache
 import sys
 import textwrap
@@ -19,7 +18,7 @@ from typing import Any
 
 from sensei import allowed, blanks, edit, faults, looking, source
 from sensei.allowed import Scope
-from sensei.attempt import Attempt, compiled, replaced
+from sensei.attempt import Attempt, compiled
 from sensei.blanks import Fill
 from sensei.lesson import Koan, Lesson, NotAsGiven, functions
 from sensei.source import Function, Unreadable
@@ -146,9 +145,7 @@ class Work:
             sentence = slip or faults.not_as_given(change, koan)
             return Verdict(Kind.ERROR, sentence, change.line)
         wrote = edit.text_of(self.text, fill)
-        attempt = Attempt(
-            self, koan, function, fill, wrote, self.path, (function, fill)
-        )
+        attempt = Attempt(self, koan, function, fill, wrote, self.path, self.lines)
         return self._refused(attempt) or self._not_compiled(attempt) or attempt
 
     def _refused(self, attempt: Attempt) -> Verdict | None:
@@ -182,22 +179,25 @@ class Work:
             self._scopes[koan.name] = allowed.scope_of(body, function)
         return self._scopes[koan.name]
 
-    def example(self, koan: Koan, text: str) -> Attempt:
-        """The koan with another fill, in this same file.
+    def example(self, koan: Koan, text: str, filename: str = "") -> Attempt:
+        """The koan with another fill, in this same file, on the lines it has here.
 
-        Raises Unreadable for a text that is not Python or can't stand there,
-        NotAsGiven for a koan that is not as it was given.
+        Without a ``filename`` no breakpoint stops there, and no print is seen.
+        Raises Unreadable for a text that is not Python, NotAsGiven for a koan that
+        is not as it was given, or for a text that can't stand there.
         """
         function, fill = self.function(koan), self.fill(koan)
-        nodes = _nodes(text, fill.is_expression)
-        for node in itertools.chain.from_iterable(map(ast.walk, nodes)):
-            if hasattr(node, "lineno"):
-                node.lineno = node.end_lineno = fill.line
-                node.col_offset = node.end_col_offset = 0
-        other = replaced(function, fill.nodes, nodes)
-        filename = f"<{koan.name}>"  # its own: no breakpoint stops there
-        new = Fill(tuple(nodes))
-        return Attempt(self, koan, other, new, text, filename, (function, fill))
+        first = min(node.lineno for node in (function, *function.decorator_list)) - 1
+        lines = [""] * first + self.lines[first : function.end_lineno]
+        text = textwrap.dedent(text).strip("\n")
+        source_of_it = edit.replaced("\n".join(lines), [(fill, text)])
+        [other] = source.parse(source_of_it).body
+        assert isinstance(other, Function)
+        found = koan.fill_in(other, self.helpers)
+        lines = source.lines_of(source_of_it)
+        return Attempt(
+            self, koan, other, found, text, filename or f"<{koan.name}>", lines
+        )
 
     # ------------------------------------------------------------ around the koans
 
@@ -241,15 +241,6 @@ class Work:
         return {key: value for key, value in names if isinstance(value, ModuleType)}
 
 
-def _nodes(text: str, is_expression: bool) -> list[ast.AST]:
-    body = source.parse(textwrap.dedent(text).strip("\n")).body
-    if not is_expression:
-        return list(body)
-    if len(body) == 1 and isinstance(body[0], ast.Expr):
-        return [body[0].value]
-    raise Unreadable("an expression is asked for")
-
-
 # ---------------------------------------------------------------- around the koans
 
 
@@ -291,7 +282,7 @@ def _place(wanted: ast.stmt, found: Sequence[ast.stmt], helpers: Set[str]) -> in
 
 @contextmanager
 def importable(module: ModuleType) -> Iterator[None]:
-    """In ``sys.modules`` for as long as code of it runs: pickle and others ask there."""
+    """In ``sys.modules`` while code of it runs: pickle and others ask there."""
     name = module.__name__
     before = sys.modules.get(name)
     sys.modules[name] = module

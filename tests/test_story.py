@@ -128,6 +128,17 @@ def test_what_happens_inside_a_hook_of_the_koan(story):
     assert [event.line for event in events] == [9, 7]
 
 
+def test_a_slope_that_a_hook_has_seen_is_the_doing_of_backward(story):
+    events = story("""
+        p = torch.tensor(1.0, requires_grad=True)
+        def double(slope):
+            return 2 * slope
+        p.register_hook(double)
+        (3 * p).backward()
+    """)
+    assert [(event.line, event.after) for event in events] == [(9, 6.0)]
+
+
 def test_a_function_inside_is_told_line_by_line(story):
     events = story("""
         def twice(leaf):
@@ -487,6 +498,11 @@ def test_nothing_is_kept_alive(story):
         del g
         pass
         assert slate() is None
+        (2 * p).backward()
+        leaf, slate = weakref.ref(p), weakref.ref(p.grad)
+        del p
+        pass
+        assert leaf() is None and slate() is None
         q = torch.tensor(1.0, requires_grad=True)
         (2 * q).backward()
         """,
@@ -571,6 +587,7 @@ def test_tensors_of_vmap_and_grad_are_passed_over(story):
             r = q * x
             return r * r
         torch.func.vmap(torch.func.grad(penalty), in_dims=(0, None))(p, p.sum())
+        torch.func.grad(penalty)(p[0], 2.0)
         p.sum().backward()
     """)
     assert changes(events) == [("p.grad", None, [1.0, 1.0])]

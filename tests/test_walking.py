@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path as File
+from pathlib import Path
 
 import pytest
 
-from sensei.course import Course, LessonFiles
-from sensei.path import Path, Step, Stretch, merged, walk
-from sensei.verdicts import Kind, Verdict
+from sensei.course import Course
+from sensei.lesson import Lesson
+from sensei.progress import Progress, Step, Stretch, progress
+from sensei.verdicts import Kind, Verdict, merged
 
-COURSE = Course(File("/c"), File("/c/koans"), File("/c/solutions"))
+
+def course_at(root: Path) -> Course:
+    return Course(root, root / "koans", root / "koans", root / "solutions")
+
+
+COURSE = course_at(Path("/c"))
 KINDS = {
     "p": Kind.PASSED,
     "s": Kind.SKIPPED,
@@ -30,11 +36,12 @@ STOPPING = "brwfetcmu"
 def lesson(number: int, codes: str) -> Stretch:
     """A lesson with one koan a letter: a verdict, or one that did not run
     (``.`` is filled in, ``_`` is blank)."""
-    files = LessonFiles(COURSE, f"test_{number:02}_x")
+    files = Lesson(COURSE, f"test_{number:02}_x")
     steps = tuple(
         Step(
             files,
             f"test_{number}{i}",
+            None,
             Verdict(KINDS[code]) if code in KINDS else None,
             filled=code not in "_b",
         )
@@ -43,12 +50,12 @@ def lesson(number: int, codes: str) -> Stretch:
     return Stretch(files, None, steps)
 
 
-def path(codes: str) -> Path:
+def path(codes: str) -> Progress:
     """Lessons, with a blank between them: "pp pb"."""
-    return Path("", tuple(lesson(i, part) for i, part in enumerate(codes.split())))
+    return Progress("", tuple(lesson(i, part) for i, part in enumerate(codes.split())))
 
 
-def place(path: Path, step: Step | None) -> int | None:
+def place(path: Progress, step: Step | None) -> int | None:
     return None if step is None else path.steps.index(step)
 
 
@@ -241,12 +248,12 @@ mistakes = []
 
 @pytest.fixture
 def course(tmp_path):
-    return Course(tmp_path, tmp_path / "koans", tmp_path / "solutions")
+    return course_at(tmp_path)
 
 
 def write(
     course: Course, name: str, *koans: str, source: str | None = None, part: str = ""
-):
+) -> Lesson:
     """A lesson with koans such as "test_a=1": its name and what fills it."""
     folder = course.koans / part
     folder.mkdir(parents=True, exist_ok=True)
@@ -255,67 +262,90 @@ def write(
     (folder / f"{name}.py").write_text(text if source is None else source)
     notes = NOTES + "".join(KOAN.format(n) for n, _ in split)
     (folder / f"{name}.toml").write_text(notes)
-    return LessonFiles(course, name, part)
+    return Lesson(course, name, part)
 
 
-def passed() -> list[Verdict]:
-    return [Verdict(Kind.PASSED)]
+PASSED, WRONG, ERROR = (Verdict(k) for k in (Kind.PASSED, Kind.WRONG, Kind.ERROR))
 
 
-def told(path: Path) -> list[tuple[str, str, bool]]:
-    return [(s.name, s.verdict.kind if s.verdict else "", s.filled) for s in path.steps]
+def walk(
+    course: Course, results: dict[tuple[Lesson, str], list[Verdict]]
+) -> list[Progress]:
+    by_id = {(lesson.relative, koan): had for (lesson, koan), had in results.items()}
+    return progress(course, by_id)
+
+
+def told(walked: Progress) -> list[tuple[str, str, bool]]:
+    return [
+        (s.name, s.verdict.kind if s.verdict else "", s.filled) for s in walked.steps
+    ]
 
 
 def test_a_walk_has_every_koan_of_a_part_in_order(course):
     one = write(course, "test_01_x", "test_b=1", "test_a=__")
     two = write(course, "test_02_x", "test_c=2", "test_d=__")
-    wrong = [Verdict(Kind.PASSED), Verdict(Kind.WRONG)]
-    [walked] = walk(course, {(two, "test_c"): wrong, (one, "test_b"): passed()})
+    [walked] = walk(course, {(two, "test_c"): [PASSED, WRONG], (one, "test_b"): [PASSED]})
     assert told(walked) == [
         ("test_b", "passed", True),
         ("test_a", "", False),
         ("test_c", "wrong", True),
         ("test_d", "", False),
     ]
-    assert [stretch.files for stretch in walked.stretches] == [one, two]
+    assert [stretch.lesson.name for stretch in walked.stretches] == [one.name, two.name]
+    assert [step.koan.name for step in walked.steps] == [n for n, *_ in told(walked)]
 
 
 def test_a_walk_has_the_parts_that_were_touched_the_main_path_first(course):
     main = write(course, "test_01_x", "test_a=1")
     on = write(course, "test_10_x", "test_b=1", part="further_on")
     write(course, "test_20_x", "test_c=1", part="elsewhere")
-    results = {(on, "test_b"): passed(), (main, "test_a"): passed()}
+    results = {(on, "test_b"): [PASSED], (main, "test_a"): [PASSED]}
     assert [walked.part for walked in walk(course, results)] == ["", "further_on"]
-    assert [w.part for w in walk(course, {(on, "test_b"): passed()})] == ["further_on"]
+    only = {(on, "test_b"): [PASSED]}
+    assert [walked.part for walked in walk(course, only)] == ["further_on"]
     assert walk(course, {}) == []
 
 
 def test_a_lesson_whose_notes_cannot_be_used_has_the_koans_that_ran(course):
-    files = write(course, "test_01_x", "test_a=1")
-    files.notes.write_text("[lesson")
-    [walked] = walk(course, {(files, "test_01_x"): [Verdict(Kind.ERROR)]})
+    lesson = write(course, "test_01_x", "test_a=1")
+    lesson.notes_path.write_text("[lesson")
+    [walked] = walk(course, {(lesson, "test_01_x"): [ERROR]})
     assert told(walked) == [("test_01_x", "error", False)]
-    assert walked.stretches[0].lesson is None
+    assert walked.stretches[0].work is None and walked.steps[0].koan is None
 
 
 def test_a_lesson_that_is_gone_has_the_koans_that_ran(course):
-    files = write(course, "test_01_x", "test_a=1")
-    files.path.unlink()
-    [walked] = walk(course, {(files, "test_a"): passed()})
+    lesson = write(course, "test_01_x", "test_a=1")
+    lesson.path.unlink()
+    [walked] = walk(course, {(lesson, "test_a"): [PASSED]})
     assert told(walked) == [("test_a", "passed", False)]
 
 
-def test_a_lesson_that_cannot_be_read_has_no_koan_filled(course):
-    files = write(course, "test_01_x", "test_a=1", source="x = (")
-    [walked] = walk(course, {(files, "test_01_x"): [Verdict(Kind.ERROR)]})
-    assert told(walked) == [("test_a", "", False), ("test_01_x", "error", False)]
-    assert walked.next.name == "test_01_x"
+@pytest.mark.parametrize(
+    ("source", "a", "b"),
+    [
+        ("x = (", False, False),
+        ("def test_a(device):\n    assert 1 == 1", True, False),
+        ("def test_a(device):\n    assert (\ndef test_b(device): pass", False, True),
+    ],
+)
+def test_what_is_gone_or_cannot_be_read_is_not_filled(course, source, a, b):
+    lesson = write(course, "test_01_x", "test_a=1", "test_b=1", source=source)
+    [walked] = walk(course, {(lesson, "test_a"): [ERROR]})
+    assert told(walked) == [("test_a", "error", a), ("test_b", "", b)]
+    assert walked.next.name == "test_a"
 
 
-def test_a_koan_that_is_gone_is_not_filled(course):
-    files = write(
-        course, "test_01_x", "test_a=1", "test_b=1", source="def test_a(device): 1"
-    )
-    [walked] = walk(course, {(files, "test_a"): passed()})
-    assert told(walked) == [("test_a", "passed", True), ("test_b", "", False)]
-    assert walked.next.name == "test_b"
+def test_a_step_was_tried_when_something_stands_in_it_that_is_not_right():
+    kinds = {
+        kind: Step(
+            Lesson(COURSE, "test_01_x"), "test_a", None, Verdict(kind, wrote="1"), True
+        ).tried
+        for kind in Kind
+    }
+    assert {kind for kind, tried in kinds.items() if not tried} == {
+        Kind.PASSED,
+        Kind.SKIPPED,
+    }
+    [untouched, unrun] = lesson(1, "b_").steps
+    assert not untouched.tried and not unrun.tried

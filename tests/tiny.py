@@ -14,14 +14,16 @@ from xml.etree import ElementTree
 
 import pytest
 
-from sensei import blanks
+from sensei import blanks, edit
 from sensei.blanks import Fill
-from sensei.course import Course, LessonFiles
-from sensei.lesson import Lesson, replaced
+from sensei.course import Course
+from sensei.lesson import Koan, Lesson
+from sensei.work import Work
 
 HERE = Path(__file__).parent
 NO_SLOW = ("-p", "no:hypothesispytest")  # it imports all of hypothesis in every run
 PLAIN, SUGAR = (*NO_SLOW, "-p", "no:sugar"), (*NO_SLOW, "--force-sugar")
+SCREEN = re.compile(r"^ (?:(?:solved|next) +test_\w+|the path|further on)$", re.M)
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 MACHINE = ["NO_COLOR", "FORCE_COLOR", "CI", "BUILD_NUMBER", "PYTEST_XDIST_WORKER"]
 
@@ -47,7 +49,7 @@ class Ran:
     @property
     def screen(self) -> str:
         """The learner's screen: what comes last."""
-        start = re.search(r"^ (the path|further on)$", self.text, re.MULTILINE)
+        start = SCREEN.search(self.text)
         assert start, f"there is no screen in\n{self.text}"
         return self.text[start.start() :]
 
@@ -153,47 +155,54 @@ class TinyCourse:
         assert course is not None
         return course
 
-    def lesson(self, koan: str) -> tuple[LessonFiles, Lesson]:
+    def koan(self, name: str) -> Koan:
+        """A koan of the course, wherever on the path."""
+        for lesson in self.course.lessons:
+            if name in lesson.notes.koans:
+                return lesson.koans[name]
+        raise LookupError(name)
+
+    def lesson(self, koan: str) -> Lesson:
         """The lesson that a koan is in."""
-        for files in self.course.lessons:
-            if not files.path.exists():
-                continue
-            lesson = files.read()
-            if koan in lesson.notes.koans:
-                return files, lesson
-        raise LookupError(koan)
+        return self.koan(koan).lesson
+
+    def work(self, koan: str) -> Work:
+        """The learner's file that a koan is in."""
+        lesson = self.lesson(koan)
+        return Work(lesson, lesson.path.read_bytes())
 
     @property
     def path(self) -> list[str]:
         """The koans of the main path, in order."""
-        main = [files for files in self.course.lessons if not files.part]
-        return [koan for files in main for koan in files.read().notes.koans]
+        main = [lesson for lesson in self.course.lessons if not lesson.part]
+        return [koan for lesson in main for koan in lesson.notes.koans]
 
     def fill(self, koan: str, text: str) -> None:
         """Put a text in a koan's blank, as a learner would."""
-        files, lesson = self.lesson(koan)
-        function = lesson.function(koan)
+        work = self.work(koan)
+        function = work.function(self.koan(koan))
         [blank] = blanks.find_blanks(function)
         lines = (n for n in ast.walk(function) if isinstance(n, ast.Expr))
         place = next((line for line in lines if line.value is blank), blank)
-        new = replaced(lesson.source.decoded, [(Fill((place,)), text)])
-        files.path.write_text(new, "utf-8")
+        new = edit.replaced(work.text, [(Fill((place,)), text)])
+        work.lesson.path.write_text(new, "utf-8")
 
     def solve(self, *koans: str) -> None:
         """Fill koans as the solutions have it."""
-        for koan in koans:
-            _, lesson = self.lesson(koan)
-            assert lesson.given is not None
-            self.fill(koan, lesson.given.fill(koan).text)
+        for name in koans:
+            koan = self.koan(name)
+            pristine, fill = koan.lesson.pristine, koan.solution
+            assert pristine and fill
+            self.fill(name, edit.text_of(pristine.solution, fill))
 
     def solve_before(self, koan: str) -> None:
         self.solve(*self.path[: self.path.index(koan)])
 
     def edit(self, koan: str, old: str, new: str) -> None:
         """Change the file of a koan: one place in it."""
-        files, lesson = self.lesson(koan)
-        assert lesson.source.decoded.count(old) == 1, old
-        files.path.write_text(lesson.source.decoded.replace(old, new), "utf-8")
+        work = self.work(koan)
+        assert work.text.count(old) == 1, old
+        work.lesson.path.write_text(work.text.replace(old, new), "utf-8")
 
     def withhold_solutions(self) -> None:
         shutil.rmtree(self.root / "solutions")
