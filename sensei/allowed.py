@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import itertools
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -43,14 +44,11 @@ RULES = {
     "whole module": "`{}` is a module. Use what is in it; don't hand it on as a whole.",
     "bare class": "`{}` is a class. Call it, or ask about it, as in "
     "`isinstance(x, {})`; don't hand it on.",
+    "plain call": "`{}`: an answer may use this only as in `{more}`.",
     "assignment": "`{}` can't be changed here. What can: {more}.",
     "rebinding": "`{}` is given, and has to stay what it is. Take another name.",
     "deleting": "`{}` is given, and has to stay. Take the del out.",
     "import": "`{}` is not on the list of what an answer may import. Find another way.",
-    "attribute's name": "`{}`: write the attribute's name there, in quotes, as in "
-    '`{more}(x, "real")`.',
-    "type": "`{}`: an answer may only compare a type, as in `type(x) is float`.",
-    "handing on": "`{}` has to be called where it stands. Don't hand it on.",
     "default": "`{}`: a function in an answer has no default values. Use what you "
     "need inside the function.",
     "decorator": "`@{}`: only what was imported may stand behind an @. Call the "
@@ -59,11 +57,22 @@ RULES = {
 
 ADVICE: dict[type[ast.AST], str] = {
     ast.ClassDef: "Functions will do.",
-    ast.Global: "It keeps to the names of its own function.",
-    ast.Nonlocal: "Let the inner function return what you need.",
+    ast.Global: "Let a function return the value.",
+    ast.Nonlocal: "Let the inner function return the value.",
     ast.Yield: "Make a list.",
     ast.YieldFrom: "Make a list.",
     ast.MatchClass: "Ask with `if isinstance(...)`.",
+}
+
+# What may only be called, where it stands: with how many arguments, and an example.
+PLAIN_CALLS = {
+    "breakpoint": ((0,), "breakpoint()"),
+    "copy.copy": ((1,), "copy.copy(x)"),
+    "copy.deepcopy": ((1,), "copy.deepcopy(x)"),  # its memo holds x.__dict__
+    "getattr": ((2, 3), 'getattr(x, "real")'),
+    "hasattr": ((2,), 'hasattr(x, "real")'),
+    "setattr": ((3,), 'setattr(x, "name", 1)'),
+    "type": ((1,), "type(x) is float"),
 }
 
 
@@ -141,12 +150,11 @@ class Free:
         for name in own:
             if not hasattr(builtins, name):
                 raise AllowedError(f"{path}: builtins: Python has no {name}")
-        return cls(
-            BUILTINS | own,
-            ATTRIBUTES | attributes | assignable,
-            assignable,
-            MODULES | modules,
-        )
+        modules |= {
+            m: names | modules.get(m, _words("")) for m, names in MODULES.items()
+        }
+        attributes |= ATTRIBUTES | assignable
+        return cls(BUILTINS | own, attributes, assignable, modules)
 
     def lists(self, module: str, name: str) -> bool:
         """Whether a name of a module is on its list."""
@@ -202,7 +210,7 @@ class Scope:
     """The names that a koan gives to its fill.
 
     ``given`` are those of them that a fill may not rebind, ``imports`` what a name
-    stands for ("torch.nn.functional" for F), ``classes`` the lesson's own.
+    stands for ("os.path" after ``from os import path``), ``classes`` the lesson's own.
     """
 
     known: frozenset[str]
@@ -318,7 +326,9 @@ def refusal(
 
 
 class _Refused(Exception):
-    def __init__(self, rule: str, node: ast.AST, what: str = "", more: str = "") -> None:
+    def __init__(
+        self, rule: str, node: ast.AST, what: str = "", more: str = ""
+    ) -> None:
         what = what or _shown(node)
         sentence = RULES[rule].replace("{more}", more).replace("{}", what)
         self.refusal = Refusal(rule, sentence.strip(), getattr(node, "lineno", 0))
@@ -353,10 +363,9 @@ def _is_dunder(name: str) -> bool:
 
 
 _MARKS = (ast.expr_context, ast.boolop, ast.operator, ast.unaryop, ast.cmpop)
-_FLOWS = (ast.Tuple, ast.List, ast.Set, ast.BinOp, ast.Subscript)
-_ASKING = _words("isinstance issubclass print repr str")  # what they get stays there
-_NAMING = {"getattr": (2, 3), "hasattr": (2,), "setattr": (3,)}  # how many arguments
-_ONLY_CALLED = frozenset((*_NAMING, "type", "breakpoint"))
+_ASKING_CALLS = _words("isinstance issubclass print repr str")
+_ASKING = (ast.Compare, ast.MatchValue, ast.FormattedValue)
+_PASSING = (ast.Tuple, ast.List, ast.Set, ast.BinOp)
 
 
 class _Reader:
@@ -375,8 +384,7 @@ class _Reader:
         self, opener: ast.AST | None, names: Bindings, nodes: Iterable[ast.AST]
     ) -> None:
         self.frames.append((opener, names))
-        for node in nodes:
-            self.visit(node)
+        self.visit_all(nodes)
         self.frames.pop()
 
     def visit(self, node: ast.AST, asked: bool = False) -> None:
@@ -388,35 +396,31 @@ class _Reader:
             raise _Refused("form", node, more=more)
         read(self, node, asked)
 
-    def parts(self, node: ast.AST, asked: bool = False) -> None:
-        asked = asked and isinstance(node, _FLOWS)
-        for child in ast.iter_child_nodes(node):
-            if not isinstance(child, _MARKS):
-                self.visit(child, asked)
+    def visit_all(self, nodes: Iterable[ast.AST | None], asked: bool = False) -> None:
+        for node in nodes:
+            if node is not None and not isinstance(node, _MARKS):
+                self.visit(node, asked)
 
-    def asking(self, node: ast.AST, asked: bool) -> None:
-        """A comparison or an f-string: true or false comes of it, or a text."""
-        for child in ast.iter_child_nodes(node):
-            if not isinstance(child, _MARKS):
-                self.visit(child, asked=True)
+    def parts(self, node: ast.AST, asked: bool) -> None:
+        asks = isinstance(node, _ASKING) or (asked and isinstance(node, _PASSING))
+        self.visit_all(ast.iter_child_nodes(node), asks)
 
     # ------------------------------------------------------- names and attributes
 
     def name(self, node: ast.Name, asked: bool) -> None:
-        if isinstance(node.ctx, ast.Store):
-            return self.bind(node.id, node)
-        if isinstance(node.ctx, ast.Del):
-            return self.delete(node)
         self.spell(node.id, node)
-        if path := self.path(node):
+        if not isinstance(node.ctx, ast.Load):
+            self.bind(node.id, node)
+            if isinstance(node.ctx, ast.Del):
+                self.delete(node)
+        elif path := self.path(node):
             self.imported(path, node, asked)
         elif node.id in self.scope.classes and not asked and not self.is_own(node.id):
             raise _Refused("bare class", node)
-        elif not self.is_known(node.id) and node.id not in self.free.builtins:
-            raise _Refused("name", node)
-        elif self.builtin(node) in _ONLY_CALLED:
-            raise _Refused("handing on", node)
-        return None
+        elif not self.is_known(node.id):
+            if node.id not in self.free.builtins:
+                raise _Refused("name", node)
+            self.handed_on(node.id, node)
 
     def spell(self, name: str, node: ast.AST) -> None:
         if _is_dunder(name):
@@ -430,13 +434,12 @@ class _Reader:
     def is_known(self, name: str) -> bool:
         return name in self.scope.known or self.is_own(name)
 
-    def builtin(self, node: ast.expr) -> str:
-        """The name, where it can only mean one of Python's own; else ""."""
-        is_name = isinstance(node, ast.Name) and not self.is_known(node.id)
-        return node.id if is_name and isinstance(node, ast.Name) else ""
+    def handed_on(self, function: str, node: ast.AST) -> None:
+        if function in PLAIN_CALLS:
+            raise _Refused("plain call", node, more=PLAIN_CALLS[function][1])
 
     def path(self, node: ast.AST) -> str:
-        """What is reached through an import: nn.Linear is "torch.nn.Linear"; or ""."""
+        """What is reached through an import: m.pi is "math.pi"; "" for what is not."""
         if isinstance(node, ast.Attribute):
             path = self.path(node.value)
             return path and f"{path}.{node.attr}"
@@ -460,6 +463,7 @@ class _Reader:
             self.listed(attribute, node)
         if end + 1 == len(parts) and parts[end][0].isupper() and not asked:
             raise _Refused("bare class", node)
+        self.handed_on(path, node)
 
     def attribute(self, node: ast.Attribute, asked: bool) -> None:
         if not isinstance(node.ctx, ast.Load):
@@ -476,6 +480,15 @@ class _Reader:
         if attribute not in self.free.attributes:
             raise _Refused("attribute", node, more=attribute)
 
+    def subscript(self, node: ast.Subscript, asked: bool) -> None:
+        """list[Class] asks; another dict could keep what it is asked for."""
+        value = node.value
+        is_builtin = isinstance(value, ast.Name) and not self.is_known(value.id)
+        self.visit(value)
+        self.visit(node.slice, asked and is_builtin)
+
+    # -------------------------------------------------------------------- binding
+
     def assign(self, node: ast.AST, owner: ast.expr, attribute: str) -> None:
         """Into an attribute, which has to be assignable, of no module and no class."""
         root = owner
@@ -488,26 +501,24 @@ class _Reader:
             raise _Refused("assignment", node, more=more)
         self.visit(owner)
 
-    # -------------------------------------------------------------------- binding
-
     def bind(
         self, name: str, node: ast.AST, path: str | None = None, at: int = -1
     ) -> None:
-        """A name in the frame at ``at`` gets a value, or another if it may."""
+        """A name in the frame at ``at`` gets a value; no name is a module and not."""
         self.spell(name, node)
         opener, names = self.frames[at]
         again = path is not None and self.scope.imports.get(name) == path
-        is_given = opener is None and self.is_given(name) and not again
-        if is_given or names.get(name, path) != path:
+        is_kept = opener is None and not again and self.is_kept(name, path)
+        if is_kept or names.get(name, path) != path:
             raise _Refused("rebinding", node, name)
 
-    def is_given(self, name: str) -> bool:
-        if name in self.scope.known:
-            return name in self.scope.given and name != "_"
-        return name in self.free.builtins
+    def is_kept(self, name: str, path: str | None) -> bool:
+        """Whether a name has to stay what it is to the koan around the fill."""
+        if name not in self.scope.known:
+            return name in self.free.builtins
+        return name != "_" and (name in self.scope.given or path is not None)
 
     def delete(self, node: ast.Name) -> None:
-        self.bind(node.id, node)
         if self.frames[-1][0] is None and node.id in self.scope.known:
             raise _Refused("deleting", node)
 
@@ -520,12 +531,12 @@ class _Reader:
 
     def imports(self, node: ast.Import | ast.ImportFrom, asked: bool) -> None:
         for alias in node.names:
-            if isinstance(node, ast.Import):
-                is_listed = alias.name in self.free.modules
-            else:
-                is_listed = self.free.lists(_source(node), alias.name)
-                is_listed |= f"{_source(node)}.{alias.name}" in self.free.modules
-            if not is_listed:
+            whole = alias.name
+            if isinstance(node, ast.ImportFrom):
+                whole = f"{_source(node)}.{alias.name}"
+                if self.free.lists(_source(node), alias.name):
+                    continue
+            if whole not in self.free.modules:
                 raise _Refused("import", node)
         for name, path in _binds(node):
             self.bind(name, node, path)
@@ -534,104 +545,91 @@ class _Reader:
         """``except ... as name``, ``case ... as name``."""
         for name, _ in _binds(node):
             self.bind(name, node)
-        if isinstance(node, ast.ExceptHandler):
-            if node.type:
-                self.visit(node.type, asked=True)
-            for statement in node.body:
-                self.visit(statement)
-        else:
-            self.parts(node)
+        for child in ast.iter_child_nodes(node):
+            self.visit(child, asked=isinstance(node, ast.ExceptHandler))
+
+    def annotated(self, node: ast.AnnAssign, asked: bool) -> None:
+        if not node.value and not node.simple:  # `(len): int` binds nothing
+            raise _Refused("form", node, more="Give it a value.")
+        self.visit(node.annotation, asked=True)
+        self.visit_all([node.target, node.value])
 
     # ------------------------------------------------------------ calls and scopes
 
     def call(self, node: ast.Call, asked: bool) -> None:
-        called = self.builtin(node.func)
-        if called in _ONLY_CALLED:
-            self.python_call(called, node, asked)
+        function = self.path(node.func)
+        if isinstance(node.func, ast.Name) and not self.is_known(node.func.id):
+            function = node.func.id
+        if function in PLAIN_CALLS:
+            self.plain_call(function, node, asked)
         else:
             self.visit(node.func, isinstance(node.func, ast.Name | ast.Attribute))
-        for argument in node.args:
-            self.visit(argument, asked=called in _ASKING)
-        for keyword in node.keywords:
-            self.visit(keyword)
+        self.visit_all(node.args, asked=function in _ASKING_CALLS)
+        self.visit_all(node.keywords)
 
-    def python_call(self, called: str, node: ast.Call, asked: bool) -> None:
-        count, is_plain = len(node.args), not node.keywords
-        is_plain &= not any(isinstance(a, ast.Starred) for a in node.args)
-        if called == "type" and not (is_plain and count == 1 and asked):
-            raise _Refused("type", node)
-        if called == "breakpoint" and not (is_plain and count == 0):
-            raise _Refused("handing on", node)
-        if called not in _NAMING:
-            return
-        name = node.args[1] if is_plain and count in _NAMING[called] else None
-        if not (isinstance(name, ast.Constant) and isinstance(name.value, str)):
-            raise _Refused("attribute's name", node, more=called)
-        if called == "setattr":
-            self.assign(node, node.args[0], name.value)
-        self.listed(name.value, node)
+    def plain_call(self, function: str, node: ast.Call, asked: bool) -> None:
+        counts, _ = PLAIN_CALLS[function]
+        starred = any(isinstance(argument, ast.Starred) for argument in node.args)
+        if node.keywords or starred or len(node.args) not in counts:
+            self.handed_on(function, node)
+        if function == "type" and not asked:
+            self.handed_on(function, node)
+        if function.endswith("attr"):
+            name = getattr(node.args[1], "value", None)
+            if not isinstance(node.args[1], ast.Constant) or not isinstance(name, str):
+                return self.handed_on(function, node)
+            if function == "setattr":
+                self.assign(node, node.args[0], name)
+            self.listed(name, node)
+        return None
 
     def keyword(self, node: ast.keyword, asked: bool) -> None:
         self.spell(node.arg or "", node)
         self.visit(node.value)
 
     def comprehension(self, node: ast.ListComp, asked: bool) -> None:
-        first = node.generators[0]
+        first, *others = node.generators
         self.visit(first.iter)  # it is worked out in the scope around
-        nodes: list[ast.AST] = []
+        parts: list[ast.AST] = [first.target, *first.ifs]
         for part in node.generators:
             if part.is_async:
-                raise _Refused("form", part)
-            nodes += [part.target, *([] if part is first else [part.iter]), *part.ifs]
-        values = [c for c in ast.iter_child_nodes(node) if c not in node.generators]
-        self.within(node, _own(node), [*nodes, *values])
+                raise _Refused("form", node, more="Write it without async.")
+        for part in others:
+            parts += [part.target, part.iter, *part.ifs]
+        values = (c for c in ast.iter_child_nodes(node) if c not in node.generators)
+        self.within(node, _own(node), [*parts, *values])
 
     def function(self, node: ast.FunctionDef, asked: bool) -> None:
         for decorator in node.decorator_list:
             named = decorator.func if isinstance(decorator, ast.Call) else decorator
             if not self.path(named):
                 raise _Refused("decorator", decorator)
-            self.visit(decorator)
-        for parameter in getattr(node, "type_params", []):
-            self.visit(parameter)
+        self.visit_all([*node.decorator_list, *getattr(node, "type_params", [])])
         self.bind(node.name, node)
-        if node.returns:
-            self.visit(node.returns, asked=True)
-        self.parameters(node.args)
-        self.within(node, _own(node), [*_arguments(node.args), *node.body])
+        self.visit_all([node.returns], asked=True)
+        self.scope_within(node, node.args, node.body)
 
     def lambda_(self, node: ast.Lambda, asked: bool) -> None:
-        self.parameters(node.args)
-        self.within(node, _own(node), [*_arguments(node.args), node.body])
+        self.scope_within(node, node.args, [node.body])
 
-    def parameters(self, arguments: ast.arguments) -> None:
-        """What of them is worked out in the scope around."""
-        for default in [*arguments.defaults, *arguments.kw_defaults]:
-            if default:
-                raise _Refused("default", default)
-        for argument in _arguments(arguments):
-            if argument.annotation:
-                self.visit(argument.annotation, asked=True)
+    def scope_within(
+        self, node: ast.AST, arguments: ast.arguments, body: Sequence[ast.AST]
+    ) -> None:
+        for default in filter(None, [*arguments.defaults, *arguments.kw_defaults]):
+            raise _Refused("default", default)
+        single = filter(None, (arguments.vararg, arguments.kwarg))
+        several = (arguments.posonlyargs, arguments.args, arguments.kwonlyargs)
+        every = [*itertools.chain(*several), *single]
+        self.visit_all((argument.annotation for argument in every), asked=True)
+        self.within(node, _own(node), [*every, *body])
 
     def argument(self, node: ast.arg, asked: bool) -> None:
         self.bind(node.arg, node)
 
-    def annotated(self, node: ast.AnnAssign, asked: bool) -> None:
-        if not node.value and not node.simple:  # `(len): int` binds nothing
-            raise _Refused("form", node, more="Give it a value.")
-        self.visit(node.annotation, asked=True)
-        for part in filter(None, (node.target, node.value)):
-            self.visit(part)
-
     def leave(self, node: ast.Return, asked: bool) -> None:
         if not any(isinstance(opener, ast.FunctionDef) for opener, _ in self.frames):
             raise _Refused("leaving", node)
-        self.parts(node)
-
-
-def _arguments(node: ast.arguments) -> list[ast.arg]:
-    single = filter(None, (node.vararg, node.kwarg))
-    return [*node.posonlyargs, *node.args, *node.kwonlyargs, *single]
+        self.parts(node, asked=False)
 
 
 # The forms of syntax that are allowed, and who reads each.
@@ -641,21 +639,19 @@ _FORMS: dict[type[ast.AST], Callable[[_Reader, Any, bool], None]] = {
             *(ast.Expr, ast.Assign, ast.AugAssign, ast.Delete, ast.Pass, ast.Assert),
             *(ast.If, ast.For, ast.While, ast.Break, ast.Continue, ast.With),
             *(ast.withitem, ast.Try, ast.Raise, ast.Match, ast.match_case),
-            *(ast.MatchSingleton, ast.MatchOr, ast.MatchSequence, ast.BoolOp),
-            *(ast.BinOp, ast.UnaryOp, ast.IfExp, ast.Dict, ast.Set, ast.List),
-            *(ast.Tuple, ast.Constant, ast.Subscript, ast.Slice, ast.Starred),
-            ast.JoinedStr,
+            *(ast.MatchValue, ast.MatchSingleton, ast.MatchOr, ast.MatchSequence),
+            *(ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.Compare, ast.IfExp, ast.Dict),
+            *(ast.Set, ast.List, ast.Tuple, ast.Slice, ast.Starred, ast.Constant),
+            *(ast.JoinedStr, ast.FormattedValue),
         ),
         _Reader.parts,
     ),
-    **dict.fromkeys((ast.Compare, ast.MatchValue, ast.FormattedValue), _Reader.asking),
     **dict.fromkeys((ast.Import, ast.ImportFrom), _Reader.imports),
     **dict.fromkeys(_COMPREHENSIONS, _Reader.comprehension),
-    **dict.fromkeys(
-        (ast.ExceptHandler, ast.MatchAs, ast.MatchStar), _Reader.captures
-    ),
+    **dict.fromkeys((ast.ExceptHandler, ast.MatchAs, ast.MatchStar), _Reader.captures),
     ast.Name: _Reader.name,
     ast.Attribute: _Reader.attribute,
+    ast.Subscript: _Reader.subscript,
     ast.NamedExpr: _Reader.walrus,
     ast.Call: _Reader.call,
     ast.keyword: _Reader.keyword,

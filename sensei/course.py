@@ -112,10 +112,12 @@ class Course:
 
     def lesson_of(self, path: Path) -> Lesson | None:
         """The lesson that a file of koans/ or solutions/ belongs to."""
-        for lesson in self.lessons:
-            if path in (lesson.path, lesson.solution_path):
-                return lesson
-        return None
+        return self._by_path.get(path)
+
+    @cached_property
+    def _by_path(self) -> dict[Path, Lesson]:
+        paths = {lesson.solution_path: lesson for lesson in self.lessons}
+        return paths | {lesson.path: lesson for lesson in self.lessons}
 
     # ------------------------------------------------------- what a course brings
 
@@ -154,8 +156,8 @@ class Course:
             if spec is None or spec.loader is None or not path.exists():
                 raise _fault(f"names {name}, and there is no {path}")
             known = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(known)
             sys.modules[f"sensei:{path}"] = known
+            spec.loader.exec_module(known)
         return known
 
 

@@ -8,14 +8,16 @@ check of code: what was found beside what was expected.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sensei.comparing import Tolerance, is_list, predicted
+from sensei.comparing import Tolerance, is_list, is_number, predicted
 from sensei.predictions import as_text
 
 DIGITS = 6  # that matter in what float32 worked out
+NOISE = 1e-6  # of the largest number
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,8 @@ def table(
     columns: tuple[str, ...] = (),
 ) -> Table:
     """Set what was found beside what was expected, a row an entry."""
+    if tolerance is not None:
+        found = _without_noise(found)
     if is_list(found) and is_list(expected) and max(len(found), len(expected)) > 1:
         pairs = _paired(found, expected, tolerance)
         rows = [Row(f"{row or 'entry'} {i}", *pair) for i, pair in enumerate(pairs, 1)]
@@ -150,6 +154,27 @@ def table(
         texts = as_text(found, DIGITS), as_text(expected, DIGITS)
         rows = [Row("", *texts, not predicted(found, expected, tolerance))]
     return Table(asks, columns, tuple(rows))
+
+
+def _without_noise(value: Any) -> Any:
+    """What is as good as zero beside the other numbers is told as zero."""
+    numbers = [abs(number) for number in _numbers(value) if math.isfinite(number)]
+    least = NOISE * max(numbers, default=0.0)
+
+    def rounded(value: Any) -> Any:
+        if is_list(value):
+            return [rounded(item) for item in value]
+        return 0.0 if is_number(value) and abs(value) < least else value
+
+    return rounded(value)
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    for item in value if is_list(value) else [value]:
+        if is_list(item):
+            yield from _numbers(item)
+        elif is_number(item):
+            yield float(item)
 
 
 def _paired(

@@ -103,17 +103,20 @@ def run(
     reports = _Reports(attempt, events)
     module = attempt.work.module
     course = attempt.koan.lesson.course
+    quiet = attempt.is_example or events is not None
+    surroundings = [
+        importable(module),
+        _reporting_to(reports, vars(module)),
+        course.kept(),
+        _quiet() if quiet else _capped(limits.characters),
+        time_limit(limits, attempt.filename, attempt.koan.name),
+    ]
+    if events is not None:
+        surroundings.append(course.watch(attempt.filename, events))
     try:
         with ExitStack() as around:
-            enter = around.enter_context
-            enter(importable(module))
-            enter(_reporting_to(reports, vars(module)))
-            enter(course.kept())
-            quiet = attempt.is_example or events is not None
-            enter(_quiet() if quiet else _capped(limits.characters))
-            enter(time_limit(limits, attempt.filename, attempt.koan.name))
-            if events is not None:
-                enter(course.watch(attempt.filename, events))
+            for surrounding in surroundings:
+                around.enter_context(surrounding)
             call(**arguments)
     except NOT_THE_KOANS:
         raise
@@ -142,13 +145,13 @@ class _Reports:
         self.checks.append(Check(number, found, comparing.kept(expected), holds))
 
     def outcome(self, error: BaseException | None) -> Outcome:
-        line = _line_of(error, self.attempt.filename) if error else 0
-        place = self.attempt.place(line)
         raised, skipped = None, None
-        if isinstance(error, SKIPS) and place != IN_THE_FILL:
-            skipped = str(error)
-        elif error is not None:
+        if error is not None:
+            line = _line_of(error, self.attempt.filename)
+            place = self.attempt.place(line)
             raised = Raised(error, line or self.attempt.fill.line, place)
+        if raised and isinstance(error, SKIPS) and raised.place != IN_THE_FILL:
+            raised, skipped = None, str(error)
         return Outcome(tuple(self.checks), raised, skipped, tuple(self.marks))
 
 

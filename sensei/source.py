@@ -12,6 +12,7 @@ import re
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 MAX_DEPTH = 120  # of a syntax tree; a koan has 20, and Python's stack bears 1000
 MAX_BITS = 4096  # of an int; Python writes none of more than 4300 digits
@@ -56,11 +57,7 @@ def decode(source: bytes) -> str:
 
 
 def parse(text: str) -> ast.Module:
-    """The syntax tree of a source.
-
-    Raises Unreadable for a source that is not UTF-8, is not Python, is nested
-    too deeply to be looked at, or has a number too long to be written.
-    """
+    """The syntax tree of a source; raises Unreadable."""
     if odd := _SURROGATE.search(text):
         line = len(lines_of(text[: odd.start()]))
         raise Unreadable(f"it is not UTF-8 (byte 0x{ord(odd[0]) - 0xDC00:02x})", line)
@@ -72,7 +69,6 @@ def parse(text: str) -> ast.Module:
         raise Unreadable(str(error)) from None
     except (RecursionError, MemoryError):
         raise Unreadable("it is nested too deeply") from None
-    _check_size(tree)
     return tree
 
 
@@ -119,21 +115,33 @@ class Piece:
     fault: Unreadable | None = None
 
 
-def parse_pieces(text: str) -> list[Piece]:
+@lru_cache(maxsize=32)
+def parse_pieces(text: str) -> tuple[Piece, ...]:
     """A source that may be broken in places: what can be read of it, and what not.
+
+    What is nested too deeply to be looked at, or has a number too long to be
+    written, can't be read. The trees are kept for the next who asks: nobody
+    changes them.
 
     A whole source is one piece. A broken one is cut before each line that begins
     with ``def``, ``class`` or ``@``, so that a slip spoils one koan and no other.
     """
     try:
-        return [Piece(tuple(parse(text).body))]
+        return (_whole(text),)
     except Unreadable:
-        return [_read_piece("\n" * line + piece) for line, piece in cut(text)]
+        pieces = (_read_piece("\n" * line + piece) for line, piece in cut(text))
+        return tuple(pieces)
+
+
+def _whole(text: str) -> Piece:
+    tree = parse(text)
+    _check_size(tree)
+    return Piece(tuple(tree.body))
 
 
 def _read_piece(text: str) -> Piece:
     try:
-        return Piece(tuple(parse(text).body))
+        return _whole(text)
     except Unreadable as fault:
         names = _KOAN.findall(text)
         return Piece(koan=names[0] if names else "", fault=fault)
