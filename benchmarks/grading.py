@@ -1,18 +1,16 @@
 """How fast a class is graded, beside one cold ``pytest`` for each submission.
 
-    python benchmarks/grading.py [--learners 1000] [--distinct 100] [--memory]
+    python benchmarks/grading.py [--learners 1000] [--distinct 100]
 
 Makes classes with a seed: learners are right on 80 % of the blanks and otherwise
 give one of six wrong answers or leave it blank; in the second class no answer is
 like another. Prints submissions per second, and the ratio to the cold rate
-measured in the same run. ``--memory`` prints the growth per submission between
-1,000 and 10,000 of them.
+measured in the same run.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
 import re
@@ -23,15 +21,11 @@ import sys
 import tempfile
 import textwrap
 import time
-from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 
 from sensei.course import Course
-from sensei.grading import marks, sheets, template
-from sensei.grading.grader import Grader, Options
-from sensei.grading.ledger import Ledger
-from sensei.grading.submissions import in_memory
+from sensei.grading import template
 from sensei.grading.template import Template, TemplateKoan, TemplateLesson
 
 ROOT = Path(__file__).parent.parent
@@ -185,28 +179,6 @@ def graded(submissions: Path, out: Path, jobs: int, lessons: str) -> float:
     return seconds
 
 
-def memory(against: Template, maker: Maker, folder: Path, count: int) -> dict[str, int]:
-    """Bytes that a class of this size has taken, when all is written."""
-    with Ledger(folder / "ledger.jsonl") as ledger, ExitStack() as stack:
-        grader = Grader(against, Options(2, 10.0, folder), ledger)
-        stack.callback(grader.close)
-        skipped = grader.check()
-        learners = [
-            grader.learner(f"l{n}", f"learner {n}", in_memory(maker.submission(n)))
-            for n in range(count)
-        ]
-        grader.judge(list(grader.book.open()))
-        whole = marks.Class(against, grader.book, learners, skipped)
-        sheets.write_feedback(whole, folder / "feedback")
-        sheets.write_results(whole, folder / "results.json", {})
-        sheets.write_grades(whole, folder / "grades.csv")
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return {
-        "bytes": pages * os.sysconf("SC_PAGESIZE"),
-        "answers": len(grader.book.entries),
-    }
-
-
 # ----------------------------------------------------------------------- the parts
 
 
@@ -218,12 +190,7 @@ def main() -> None:
     maker = Maker(against)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        if options.count:
-            print(json.dumps(memory(against, maker, folder, options.count)))
-        elif options.memory:
-            _growth(options)
-        else:
-            _speed(options, course, maker, folder)
+        _speed(options, course, maker, folder)
 
 
 def _options() -> argparse.Namespace:
@@ -233,8 +200,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--lessons", default="01-09")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--cold", type=int, default=3, help="rounds of pytest")
-    parser.add_argument("--memory", action="store_true")
-    parser.add_argument("--count", type=int, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -267,29 +232,6 @@ def _cpu() -> float:
     """CPU seconds of all the processes that were waited for."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
-
-
-def _growth(options: argparse.Namespace) -> None:
-    found = []
-    for count in (1_000, 10_000):
-        command = [
-            sys.executable,
-            __file__,
-            "--count",
-            str(count),
-            "--lessons",
-            options.lessons,
-        ]
-        said = subprocess.run(
-            command, capture_output=True, text=True, check=True
-        ).stdout
-        found.append(json.loads(said.splitlines()[-1]))
-        print(
-            f"{count}: {found[-1]['bytes'] / 1e6:.0f} MB, "
-            f"{found[-1]['answers']} answers"
-        )
-    growth = (found[1]["bytes"] - found[0]["bytes"]) / 9_000
-    print(f"growth: {growth:.0f} bytes a submission")
 
 
 if __name__ == "__main__":

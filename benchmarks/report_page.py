@@ -3,7 +3,7 @@
     python benchmarks/report_page.py [--learners 500] [--rounds 7]
 
 Makes the page of a class with a seed, opens it again and again, and prints
-medians: milliseconds until the page has loaded, and until the heat map is whole.
+the median of the milliseconds until it has loaded.
 """
 
 from __future__ import annotations
@@ -22,14 +22,12 @@ from test_grading_report import made_class, page  # noqa: E402
 from browser import CHROMIUM, Browser  # noqa: E402
 
 LOADED = "performance.getEntriesByType('navigation')[0].loadEventEnd"
-WHOLE = "!window.heat || heat.dataset.done === 'yes'"
 
 
-def opened(browser: Browser, path: Path) -> tuple[float, float]:
-    """Milliseconds until it has loaded, and until it is whole (looked at in turns)."""
+def opened(browser: Browser, path: Path) -> float:
+    """Milliseconds until it has loaded."""
     browser.open(path, 1280)
-    browser.until(WHOLE)
-    return browser.value(LOADED), browser.value("performance.now()")
+    return float(browser.value(LOADED))
 
 
 def main() -> None:
@@ -46,9 +44,9 @@ def main() -> None:
         size = path.stat().st_size / 1000
         times = [opened(browser, path) for _ in range(options.rounds + 1)][1:]
     browser.close()
-    loaded, whole = (statistics.median(column) for column in zip(*times, strict=True))
-    print(f"{options.learners} learners, {size:.0f} kB: loaded after {loaded:.0f} ms,")
-    print(f"the heat map whole within {whole:.0f} ms (medians of {options.rounds})")
+    loaded = statistics.median(times)
+    print(f"{options.learners} learners, {size:.0f} kB: loaded after {loaded:.0f} ms")
+    print(f"(the median of {options.rounds})")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ has to be as it was given.
 from __future__ import annotations
 
 import ast
-import math
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
@@ -126,12 +125,12 @@ def locate(
 
 
 def alike(pattern: str, fill: Fill, helpers: Set[str] = frozenset()) -> bool:
-    """Whether a fill is what a pattern says: as syntax, numbers compared by value.
+    """Whether a fill of code is spelled as a pattern.
 
-    ``...`` in the pattern stands for any one expression; a tuple is as good as a
-    list. Raises Unreadable for a pattern that is not Python.
+    ``...`` in the pattern stands for any one expression. Raises Unreadable for a
+    pattern that is not Python.
     """
-    matcher = _Matcher(helpers, any_dots=True, by_value=True)
+    matcher = _Matcher(helpers, any_dots=True)
     body = parse(pattern).body
     if fill.is_expression:
         alone = body[0] if len(body) == 1 else None
@@ -190,12 +189,10 @@ class _Matcher:
         helpers: Set[str] = frozenset(),
         skips: bool = False,
         any_dots: bool = False,
-        by_value: bool = False,
     ) -> None:
         self.helpers = helpers
         self.skips = skips
         self.any_dots = any_dots
-        self.by_value = by_value
         self.misfit: Misfit | None = None
 
     def block(
@@ -252,10 +249,6 @@ class _Matcher:
             return (Fill((code,)),) if isinstance(code, ast.expr) else None
         if self.any_dots and _is_dots(pattern) and isinstance(code, ast.expr):
             return ()
-        if self.by_value and isinstance(pattern, ast.expr):
-            number = number_of(pattern)
-            if number is not None:
-                return () if _close(number, number_of(code)) else None
         if isinstance(pattern, list):
             return self._list(pattern, code)
         if isinstance(pattern, ast.AST):
@@ -284,10 +277,6 @@ class _Matcher:
     def _fields(self, pattern: ast.AST, code: object) -> Fills | None:
         if _asks_with_is(pattern, code):
             code = _with_equals(code)
-        if self.by_value and isinstance(pattern, ast.List | ast.Tuple):
-            if isinstance(code, ast.List | ast.Tuple):
-                return self._list(pattern.elts, code.elts)
-            return None
         if type(pattern) is not type(code):
             return None
         return self._all(
@@ -327,59 +316,6 @@ def _with_equals(code: Any) -> ast.Compare:
 
 
 _IRRELEVANT = ("ctx", "type_comment", "kind", "type_ignores", "type_params")
-
-
-def number_of(node: object) -> float | int | complex | None:
-    """The number that a literal, or arithmetic on literals, comes to; else None."""
-    if isinstance(node, ast.Constant):
-        value = node.value
-        if isinstance(value, bool) or not isinstance(value, int | float | complex):
-            return None
-        return value
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
-        number = number_of(node.operand)
-        if number is None or isinstance(node.op, ast.UAdd):
-            return number
-        return -number
-    if isinstance(node, ast.BinOp):
-        return _arithmetic(node.op, number_of(node.left), number_of(node.right))
-    return None
-
-
-def _arithmetic(
-    op: ast.operator,
-    left: float | int | complex | None,
-    right: float | int | complex | None,
-) -> float | int | complex | None:
-    if left is None or right is None:
-        return None
-    try:
-        match op:
-            case ast.Add():
-                return left + right
-            case ast.Sub():
-                return left - right
-            case ast.Mult():
-                return left * right
-            case ast.Div():
-                return left / right
-            case ast.Pow() if abs(right) <= 64 and abs(left) <= 1e6:
-                power: float | int | complex = left**right
-                return power
-    except (ArithmeticError, ValueError):
-        pass
-    return None
-
-
-def _close(left: float | int | complex, right: float | int | complex | None) -> bool:
-    if right is None:
-        return False
-    if isinstance(left, complex) or isinstance(right, complex):
-        return left == right
-    try:
-        return left == right or math.isclose(left, right, rel_tol=1e-6, abs_tol=1e-12)
-    except OverflowError:  # an int beyond every float
-        return False
 
 
 def _is_blank_statement(node: ast.AST) -> bool:

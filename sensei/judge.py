@@ -6,24 +6,20 @@ and the tests of a course ask here, so that what one of them passes, all pass.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from sensei import blanks, comparing, partial, predictions
+from sensei import comparing, partial, predictions
 from sensei.attempt import IN_THE_FILL, Attempt
-from sensei.blanks import Fill
-from sensei.notes import NotesError
+from sensei.diagnosis import diagnose
 from sensei.running import SKIPS, Outcome, Raised, run
-from sensei.source import Unreadable
 from sensei.verdicts import Kind, Verdict
 from sensei.watchdog import Hang, Limits
 
 LONGEST = 600  # characters of an exception's own message
-EXAMPLE_SECONDS = 5.0
 Arguments = Mapping[str, Any]
 
 
@@ -66,7 +62,7 @@ def judge(
         return _skipped(attempt, verdict, arguments, limits)
     if verdict.kind not in (Kind.WRONG, Kind.FAILED, Kind.ERROR):
         return verdict
-    named = diagnosis(attempt, outcome, prediction, arguments, limits)
+    named = diagnose(attempt, outcome, prediction, arguments, limits)
     return _with_diagnosis(attempt, outcome, prediction, verdict, named)
 
 
@@ -148,80 +144,6 @@ def _skipped(
         return verdict
     sentence = "What stands in the blank makes the koan skip itself: it is not done."
     return replace(verdict, kind=Kind.ERROR, sentence=sentence, line=attempt.fill.line)
-
-
-# ------------------------------------------------------------------- a diagnosis
-
-
-def diagnosis(
-    attempt: Attempt,
-    outcome: Outcome,
-    prediction: Any,
-    arguments: Arguments,
-    limits: Limits,
-) -> str | None:
-    """What the notes say to this answer; None for a mistake without a name.
-
-    A mistake's own spelling is asked first. Of code, whoever's koan then ends as
-    it does with a named mistake in the blank is told the sentence of that.
-    Raises NotesError for notes that can't be read.
-    """
-    fill = attempt.fill
-    if attempt.koan.note.is_prediction:
-        fill = _worked_out(fill, prediction)
-    for mistake in attempt.koan.note.mistakes:
-        if any(_is_spelled(attempt, text, fill) for text in mistake.fills):
-            return mistake.says
-    hung = outcome.raised and isinstance(outcome.raised.error, Hang)
-    if attempt.koan.note.is_prediction or hung:
-        return None
-    for number, mistake in enumerate(attempt.koan.note.mistakes):
-        if not mistake.spelled and outcome.alike(
-            example_outcome(attempt, number, arguments, limits)
-        ):
-            return mistake.says
-    return None
-
-
-def _is_spelled(attempt: Attempt, text: str, fill: Fill) -> bool:
-    try:
-        return blanks.alike(text, fill, attempt.work.helpers)
-    except Unreadable as fault:
-        raise _bad_note(attempt, text, fault) from None
-
-
-def _bad_note(attempt: Attempt, text: str, fault: Unreadable) -> NotesError:
-    return NotesError(f"[{attempt.koan.name}]: `{text}` is not Python: {fault.reason}")
-
-
-def _worked_out(fill: Fill, prediction: Any) -> Fill:
-    """What a prediction comes to, as a fill: 0.5 + 1 is the same mistake as 1.5."""
-    try:
-        text = predictions.as_text(prediction)
-        return Fill((ast.parse(text, mode="eval").body,))
-    except SyntaxError:  # the attribute of a module, such as a class
-        return fill
-
-
-def example_outcome(
-    attempt: Attempt, number: int, arguments: Arguments, limits: Limits
-) -> Outcome:
-    """What the learner's own koan does with a named mistake in its blank.
-
-    Kept with the work: who grades asks for it again and again.
-    """
-    work, koan = attempt.work, attempt.koan
-    key = koan.name, number, repr(sorted(arguments.items()))
-    if key not in work.outcomes:
-        text = koan.note.mistakes[number].fill
-        try:
-            example = work.example(koan, text)
-        except Unreadable as fault:
-            raise _bad_note(attempt, text, fault) from None
-        seconds = min(limits.seconds, EXAMPLE_SECONDS)
-        work.outcomes[key] = run(example, arguments, replace(limits, seconds=seconds))
-    outcome: Outcome = work.outcomes[key]
-    return outcome
 
 
 def _with_diagnosis(

@@ -28,17 +28,19 @@ class Refused(Exception):
     """A fill that is not a prediction; the message says why, to the learner."""
 
 
-def evaluate(fill: ast.expr, names: Mapping[str, object]) -> Any:
+def evaluate(
+    fill: ast.expr, names: Mapping[str, object], any_dots: bool = False
+) -> Any:
     """The value of a prediction.
 
     ``names`` are those that may be used: the koan's parameters, and modules for
-    their attributes. Raises Refused for everything that is not a prediction, or
-    that is too big to be worked out.
+    their attributes. With ``any_dots``, ``...`` is a value, too. Raises Refused for
+    everything that is not a prediction, or that is too big to be worked out.
     """
     if sum(1 for _ in ast.walk(fill)) > MAX_NODES:
         raise Refused("This is too long for a prediction.")
     try:
-        return _Evaluator(names).value(fill)
+        return _Evaluator(names, any_dots).value(fill)
     except OverflowError:
         raise Refused("This number is too big to be worked out.") from None
     except (ArithmeticError, TypeError, ValueError) as error:
@@ -76,8 +78,9 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
 
 
 class _Evaluator:
-    def __init__(self, names: Mapping[str, object]) -> None:
+    def __init__(self, names: Mapping[str, object], any_dots: bool) -> None:
         self.names = names
+        self.any_dots = any_dots
 
     def value(self, node: ast.expr) -> Any:
         match node:
@@ -116,7 +119,7 @@ class _Evaluator:
         )
 
     def _constant(self, node: ast.Constant) -> object:
-        if node.value is Ellipsis:
+        if node.value is Ellipsis and not self.any_dots:
             raise Refused("`...` is not a prediction. Write down what you expect.")
         if isinstance(node.value, int) and node.value.bit_length() > MAX_BITS:
             raise Refused("This number is too big to be worked out.")

@@ -25,16 +25,6 @@ FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-background-networking "
     "--disable-dev-shm-usage --no-first-run --hide-scrollbars --remote-debugging-pipe"
 )
-KEYS = {
-    "Tab": 9,
-    "Enter": 13,
-    "End": 35,
-    "Home": 36,
-    "ArrowLeft": 37,
-    "ArrowUp": 38,
-    "ArrowRight": 39,
-    "ArrowDown": 40,
-}
 
 
 class Browser:
@@ -183,19 +173,6 @@ class Browser:
         while not self.value(expression):
             assert time.monotonic() < ends, f"never true: {expression}"
             time.sleep(0.01)
-
-    def press(self, *keys: str, control: bool = False) -> None:
-        """Press keys, one after the other."""
-        for key in keys:
-            code = KEYS.get(key, ord(key[0].upper()))
-            what: dict[str, Any] = {"key": key, "windowsVirtualKeyCode": code}
-            if len(key) == 1:
-                what["text"] = key
-            elif key == "Enter":
-                what["text"] = "\r"
-            what["modifiers"] = 2 if control else 0
-            for kind in ("keyDown", "keyUp"):
-                self.send("Input.dispatchKeyEvent", type=kind, **what)
 
     def picture(self, path: Path, whole: bool = False) -> None:
         """Take a screenshot, of the whole page if wanted."""

@@ -39,75 +39,108 @@ def spoil(path, change) -> None:
     path.write_bytes(change(path.read_bytes()))
 
 
+COPY = "test_a_copy"
 UNREADABLE = {
     "syntax error": (
-        lambda b: b.replace(b"counts == __", b"counts == ("),
+        lambda b: b.replace(b"counts == ", b"counts == ("),
+        "test_counting_letters",
         "never closed",
         19,
     ),
     "unclosed text": (
         lambda b: b.replace(b"[1, 2]\n    copy", b'"1\n    copy'),
+        COPY,
         "unterminated",
         33,
     ),
     "tabs": (
         lambda b: b.replace(b"    copy.append(3)", b"\tcopy.append(3)"),
+        COPY,
         "tabs and spaces are mixed",
         35,
     ),
     "indentation": (
-        lambda b: b.replace(b"    copy = __", b"      copy = __"),
+        lambda b: b.replace(b"    copy = ", b"      copy = "),
+        COPY,
         "indent",
         34,
     ),
     "not UTF-8": (
         lambda b: b.replace(b"copy grows", b"c\xf6py grows"),
+        COPY,
         "not UTF-8",
         31,
     ),
-    "UTF-16": (lambda b: b.decode().encode("utf-16"), "encoding", 1),
-    "NUL": (lambda b: b.replace(b"copy = __", b"copy = \0"), "null bytes", None),
+    "UTF-16": (lambda b: b.decode().encode("utf-16"), "", "not UTF-8", 1),
+    "another encoding": (lambda b: b"# coding: latin-1\n" + b, "", "iso-8859-1", 1),
+    "NUL": (lambda b: b.replace(b"copy = ", b"copy = \0"), COPY, "null bytes", None),
     "deep": (
-        lambda b: b.replace(b"__\n    copy.", b"(" * 999 + b")" * 999 + b"\n    copy."),
+        lambda b: b.replace(b"copy = list", b"copy = " + b"(" * 999 + b"1" + b")" * 999),
+        COPY,
         "too many nested",
         34,
     ),
     "deeper": (
-        lambda b: b.replace(b"__\n    copy.", b"-" * 3000 + b"1\n    copy."),
+        lambda b: b.replace(b"copy = list", b"copy = " + b"-" * 3000 + b"list"),
+        COPY,
         "nested too deeply",
         None,
     ),
     "merge": (
-        lambda b: b.replace(b"    copy = __", b"<<<<<<< HEAD\n    copy = __"),
+        lambda b: b.replace(b"    copy = ", b"<<<<<<< HEAD\n    copy = "),
+        COPY,
         "invalid syntax",
         34,
+    ),
+    "a bracket at the top": (
+        lambda b: b.replace(b"from pytest", b"x = (\nfrom pytest"),
+        "",
+        "never closed",
+        7,
     ),
 }
 
 
-@each_reporter
 @pytest.mark.parametrize(
-    ("change", "says", "line"), UNREADABLE.values(), ids=UNREADABLE
+    ("change", "koan", "says", "line"), UNREADABLE.values(), ids=UNREADABLE
 )
-def test_a_file_that_cannot_be_read(tiny, change, says, line, sugar):
-    tiny.solve(*tiny.path[:3])
+def test_what_cannot_be_read_spoils_one_koan_and_no_other(
+    tiny, change, koan, says, line
+):
+    """Where it is in none (koan is ""), the whole lesson."""
+    tiny.solve(*tiny.path)
     path = tiny.root / SECOND
     before = path.read_bytes()
     spoil(path, change)
     assert path.read_bytes() != before
     hashes = tiny.hashes()
-    ran = tiny.run(sugar=sugar)
-    ends_in(ran, f"{SECOND}:{line or 1}", "Python can't read this file", says)
-    ran.says("3 of ")  # the path goes on up to it
+    ran = tiny.run("--maxfail=0", "--junitxml=junit.xml")
+    place = f"{SECOND}:{line or 1}"
+    assert ran.next == (koan or "test_counting_letters") and ran.is_red
+    ran.is_sound()
+    ran.says(place, "error ", "Python can't read this", says)
+    kinds = {name.partition("[")[0]: kind for name, kind in tiny.verdicts().items()}
+    spoilt = [koan] if koan else tiny.path[3:]
+    assert list(kinds) == tiny.path
+    assert [name for name in kinds if kinds[name] == "error"] == spoilt
+    assert {*kinds.values()} == {"passed", "error"}
     assert tiny.hashes() == hashes
 
 
 @each_reporter
+def test_the_path_goes_on_up_to_what_cannot_be_read(tiny, sugar):
+    tiny.solve(*tiny.path)
+    spoil(tiny.root / SECOND, UNREADABLE["indentation"][0])
+    ran = tiny.run(sugar=sugar)
+    ends_in(ran, f"{SECOND}:34", "Python can't read this (line 34): unexpected indent")
+    ran.says("5 of 8 koans solved")
+
+
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"# nothing\n"], ids=repr)
-def test_an_empty_file(tiny, content, sugar):
+def test_an_empty_file(tiny, content):
     tiny.solve(*tiny.path[:3])
     (tiny.root / SECOND).write_bytes(content)
-    ran = tiny.run(sugar=sugar)
+    ran = tiny.run()
     ends_in(ran, f"{SECOND}:1", "test_counting_letters is not there any more")
     ran.says("3 of 8 koans solved", "sensei reset test_counting_letters")
 
@@ -127,12 +160,11 @@ def test_a_lesson_that_is_gone_fails_in_its_place(tiny, args, sugar):
     assert ran.next == "test_01_two_names"
 
 
-@each_reporter
-def test_the_last_lesson_gone(tiny, sugar):
+def test_the_last_lesson_gone(tiny):
     """So that the ending can't be had by deleting what is left."""
     tiny.solve(*tiny.path)
     (tiny.root / SECOND).unlink()
-    ran = tiny.run(sugar=sugar)
+    ran = tiny.run()
     ends_in(ran, f"{SECOND}:1", "This lesson's file is not there any more.", "3 of ")
     assert "end of the path" not in ran.text
 
@@ -175,37 +207,39 @@ CHANGES = {
     "a return": ("test_a_sum", "    parts = ", "    return\n    parts = ", 18),
     "a parameter": ("test_a_sum", "def test_a_sum():", "def test_a_sum(size):", 15),
     "a default": ("test_who_grew", "grew(size)", "grew(size=0)", 23),
-    "a helper": (
-        "test_a_sum",
-        "import __",
-        "import __\n\n\ndef sum(x):\n    return 1",
-        15,
-    ),
-    "an import": (
-        "test_a_sum",
-        "from sensei import __",
-        "from sensei import __\nimport os",
-        13,
-    ),
 }
 
 
-@each_reporter
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_koan_that_was_changed(tiny, change, sugar):
+def test_a_koan_that_was_changed(tiny, change):
     koan, old, new, line = change
     tiny.solve(*tiny.path)
     tiny.edit(koan, old, new)
-    ran = tiny.run(sugar=sugar)
-    ends_in(ran, f":{line}", "not as it was given")
+    ran = tiny.run()
+    assert ran.next == koan
+    ends_in(ran, f":{line}", "This koan is not as it was given")
 
 
-@each_reporter
+def test_what_was_given_around_the_koans_was_changed(tiny):
+    """Every koan of the lesson needs it."""
+    tiny.solve(*tiny.path)
+    given = "from sensei import __\n\nTHREE = [1, 20, 300]\n"
+    tiny.edit("test_a_copy", "from sensei import __\n", given.replace("20", "30"))
+    spoil(
+        tiny.root / "solutions/test_02_changing_lists.py",
+        lambda b: b.replace(b"from sensei import __\n", given.encode()),
+    )
+    ran = tiny.run()
+    assert ran.next == "test_counting_letters"
+    ends_in(ran, f"{SECOND}:11", "The lesson around its koans is not as it was given")
+    ran.says("3 of 8 koans solved")
+
+
 @pytest.mark.parametrize("fill", ["__", "1"])
-def test_a_koan_that_was_renamed(tiny, fill, sugar):
+def test_a_koan_that_was_renamed(tiny, fill):
     tiny.solve_before("test_who_grew")
     tiny.edit("test_who_grew", "def test_who_grew", "def test_mine")
-    ran = tiny.run(sugar=sugar)
+    ran = tiny.run()
     assert ran.next == "test_who_grew"
     ends_in(
         ran, f"{FIRST}:1", "test_who_grew is not there any more", "test_mine is new"
@@ -213,37 +247,26 @@ def test_a_koan_that_was_renamed(tiny, fill, sugar):
     ran.says("1 of 8 koans solved", "sensei reset test_who_grew")
 
 
-@each_reporter
-def test_a_koan_that_was_deleted(tiny, sugar):
+def test_a_koan_that_was_deleted(tiny):
     tiny.solve(*tiny.path)
-    files, lesson = tiny.lesson("test_who_grew")
-    lines = lesson.source.decoded.splitlines(keepends=True)
-    node = lesson.function("test_who_grew")
-    files.path.write_text("".join(lines[: node.lineno - 1] + lines[node.end_lineno :]))
-    ran = tiny.run(sugar=sugar)
+    work = tiny.work("test_who_grew")
+    [node] = work.found["test_who_grew"]
+    rest = work.lines[: node.lineno - 1] + work.lines[node.end_lineno :]
+    work.lesson.path.write_text("\n".join(rest))
+    ran = tiny.run()
     assert ran.next == "test_who_grew"
     ends_in(ran, f"{FIRST}:1", "test_who_grew is not there any more")
 
 
-@each_reporter
 @pytest.mark.parametrize("second", ["pass", "assert True", "assert 1 == __"])
-def test_a_koan_that_is_there_twice(tiny, second, sugar):
+def test_a_koan_that_is_there_twice(tiny, second):
     tiny.solve(*tiny.path)
     path = tiny.root / FIRST
     path.write_text(f"{path.read_text()}\n\ndef test_a_sum():\n    {second}\n")
-    ran = tiny.run(sugar=sugar)
-    assert ran.ret == 1 and ran.next == "test_a_sum"
-    ran.is_sound()
-    ran.says("blank " if "__" in second else "test_a_sum is there twice")
-
-
-def test_a_koan_hidden_by_a_name(tiny):
-    tiny.solve(*tiny.path)
-    path = tiny.root / FIRST
-    path.write_text(f"{path.read_text()}\n\ntest_a_sum = None\n")
     ran = tiny.run()
     assert ran.ret == 1 and ran.next == "test_a_sum"
     ran.is_sound()
+    ran.says("blank " if "__" in second else "test_a_sum is there twice")
 
 
 def test_layout_comments_and_prints_are_free(tiny):
@@ -256,76 +279,85 @@ def test_layout_comments_and_prints_are_free(tiny):
     assert tiny.run().ret == 0
 
 
-# ---------------------------------------------------------- what stops collection
+# ----------------------------------------------------------- what is no koan's matter
 
 UNRUNNABLE = {
-    "yield": ("(yield 1)", "yield or await"),
-    "yield from": ("(yield from [1])", "yield or await"),
-    "await": ("await original", ""),
+    "yield": ("(yield 1)", "refused", "can't have this"),
+    "yield from": ("(yield from [1])", "refused", "can't have this"),
+    "await": ("await original", "refused", "can't have this"),
+    "twice": ("lambda a, a: 0", "error", "Python can't run this: duplicate argument"),
+    "starred": ("*original", "error", "Python can't run this: can't use starred"),
 }
 
 
-@each_reporter
-@pytest.mark.parametrize(("fill", "says"), UNRUNNABLE.values(), ids=UNRUNNABLE)
-def test_a_fill_that_stops_collection(tiny, fill, says, sugar):
+@pytest.mark.parametrize(
+    ("fill", "verdict", "says"), UNRUNNABLE.values(), ids=UNRUNNABLE
+)
+def test_a_fill_that_is_no_code_of_a_koan(tiny, fill, verdict, says):
     solved_but(tiny, "test_a_copy", fill)
-    ran = tiny.run(sugar=sugar)
-    assert re.search(rf"^ +{SECOND}:\d+ *$", ran.screen, re.M)
-    assert ran.is_red and ran.next in ("test_a_copy", "test_02_changing_lists")
+    ran = tiny.run()
+    assert ran.is_red and ran.next == "test_a_copy"
     ran.is_sound()
-    ran.says("error ", says)
+    ran.says(f"{SECOND}:34", f"{verdict} ", says)
 
 
 IMPORTS = {
-    "raises": (
-        "from sensei import __",
-        "from sensei import __\n1 / 0",
-        "ZeroDivisionError",
-    ),
-    "missing": (
-        "from sensei import __",
-        "import sensai\nfrom sensei import __",
-        "sensai",
-    ),
-    "exits": (
-        "from sensei import __",
-        "from sensei import __\nraise SystemExit(0)",
-        "",
-    ),
-    "skips": (
-        "from sensei import __",
-        "import pytest\npytest.skip('', allow_module_level=1)\nfrom sensei import __",
-        "",
-    ),
-    "not a test": (
-        "from sensei import __",
-        "from sensei import __\n__test__ = False",
-        "",
-    ),
-    "collected": (
-        "from sensei import __",
-        "from sensei import __\ncollect_ignore = ['*']",
-        "",
-    ),
+    "raises": ("1 / 0", "ZeroDivisionError"),
+    "missing": ("import sensai", "sensai"),
+    "exits": ("raise SystemExit(0)", "SystemExit"),
+    "skips": ("import pytest\npytest.skip('', allow_module_level=1)", ""),
+    "ends": ("import pytest\npytest.exit('no', 0)", ""),
+    "not a test": ("__test__ = False", "pytest can't collect this koan"),
 }
 
 
-@each_reporter
-@pytest.mark.parametrize(("old", "new", "says"), IMPORTS.values(), ids=IMPORTS)
-def test_a_file_that_cannot_be_imported(tiny, old, new, says, sugar):
+@pytest.mark.parametrize(("line", "says"), IMPORTS.values(), ids=IMPORTS)
+@pytest.mark.parametrize("args", [(), ("--maxfail=0",)], ids=["stops", "all"])
+def test_a_file_that_cannot_be_imported(tiny, line, says, args):
+    """Solutions withheld, what was added can't be told from what was given."""
+    solve_predictions(tiny)
+    tiny.withhold_solutions()
+    edit = "from sensei import __", f"from sensei import __\n{line}"
+    tiny.edit("test_counting_letters", *edit)
+    ran = tiny.run(*args)
+    assert ran.is_red
+    assert ran.next in ("test_02_changing_lists", "test_counting_letters")
+    ran.is_sound()
+    ran.says(SECOND, "error ", says, "3 of ")
+
+
+@pytest.mark.parametrize(("line", "says"), IMPORTS.values(), ids=IMPORTS)
+def test_and_what_was_added_has_no_effect_where_it_can(tiny, line, says):
     tiny.solve(*tiny.path)
-    tiny.edit("test_counting_letters", old, new)
-    ran = tiny.run(sugar=sugar)
+    edit = "from sensei import __", f"from sensei import __\n{line}"
+    tiny.edit("test_counting_letters", *edit)
+    assert tiny.run().ret == 0
+
+
+@pytest.mark.parametrize("line", [IMPORTS[n][0] for n in IMPORTS if n != "not a test"])
+def test_what_was_given_raises(tiny, line):
+    """A library of the course is not installed, or worse."""
+    tiny.solve(*tiny.path)
+    for folder in ("koans", "solutions"):
+        spoil(
+            tiny.root / folder / "test_02_changing_lists.py",
+            lambda b: b.replace(b"import __", f"import __\n{line}".encode()),
+        )
+    ran = tiny.run()
     assert ran.is_red
     ran.is_sound()
-    ran.says(SECOND, "error ", says)
+    ran.says(SECOND, "error   Importing this file: ", "3 of ")
+
+
+def solve_predictions(tiny: TinyCourse) -> None:
+    tiny.solve(*tiny.path[:5])
 
 
 # -------------------------------------------------------------------------- notes
 
 
 def notes_of(tiny: TinyCourse, koan: str):
-    return tiny.lesson(koan)[0].notes
+    return tiny.lesson(koan).notes_path
 
 
 BAD_NOTES = {
@@ -343,34 +375,31 @@ BAD_NOTES = {
 }
 
 
-@each_reporter
 @pytest.mark.parametrize(("change", "says"), BAD_NOTES.values(), ids=BAD_NOTES)
-def test_notes_that_cannot_be_used(tiny, change, says, sugar):
+def test_notes_that_cannot_be_used(tiny, change, says):
     tiny.solve(*tiny.path)
     notes = notes_of(tiny, "test_a_copy")
     before = notes.read_text("utf-8")
     assert change(before) != before
     notes.write_text(change(before), "utf-8", errors="surrogateescape")
-    ran = tiny.run(sugar=sugar)
+    ran = tiny.run()
     ends_in(ran, f"{SECOND}:1", "test_02_changing_lists.toml", says)
 
 
-@each_reporter
-def test_notes_on_a_koan_that_is_not_there(tiny, sugar):
+def test_notes_on_a_koan_that_is_not_there(tiny):
     tiny.solve(*tiny.path)
     notes = notes_of(tiny, "test_a_copy")
     text = notes.read_text("utf-8")
     notes.write_text(text.replace("test_a_copy", "test_a_cpoy"), "utf-8")
-    ran = tiny.run(sugar=sugar)
-    ends_in(ran, f"{SECOND}:1", "test_a_cpoy is not there any more")
+    ran = tiny.run()
+    ends_in(ran, f"{SECOND}:1", "[test_a_cpoy]: the solution has no such koan")
 
 
-@each_reporter
-def test_notes_that_were_deleted(tiny, sugar):
+def test_notes_that_were_deleted(tiny):
     """Without them the koans can't be judged: nothing of it may count as solved."""
     tiny.solve(*tiny.path)
     notes_of(tiny, "test_a_copy").unlink()
-    ran = tiny.run(sugar=sugar)
+    ran = tiny.run()
     assert ran.ret == 1
     ran.is_sound()
     ran.says("test_02_changing_lists.toml", "error ")
@@ -378,73 +407,69 @@ def test_notes_that_were_deleted(tiny, sugar):
 
 # ------------------------------------------------------------------ odd endings
 
-ENDINGS = {
-    "sys.exit()": (
-        '__import__("sys").exit()',
-        "A fill can't end the run, as SystemExit",
-    ),
-    "sys.exit(0)": (
-        '__import__("sys").exit(0)',
-        "A fill can't end the run, as SystemExit",
-    ),
-    "exit()": ("exit()", "A fill can't end the run, as SystemExit"),
-    "pytest.exit()": (
-        '__import__("pytest").exit("no")',
-        "A fill can't end the run, as Exit",
-    ),
-    "pytest.skip()": ('__import__("pytest").skip("no")', "A fill can't skip a koan"),
-    "importorskip": (
-        '__import__("pytest").importorskip("nosuch")',
-        "A fill can't skip a koan",
-    ),
-    "pytest.xfail()": (
-        '__import__("pytest").xfail("no")',
-        "A fill can't end the run, as XFailed",
-    ),
-    "pytest.fail()": (
-        '__import__("pytest").fail("no")',
-        "A fill can't end the run, as Failed",
-    ),
-    "SkipTest": (
-        'exec("from unittest import SkipTest; raise SkipTest")',
-        "A fill can't skip a koan",
-    ),
-    "SystemExit": (
-        'exec("raise SystemExit")',
-        "A fill can't end the run, as SystemExit",
-    ),
-    "KeyboardInterrupt": (
-        'exec("raise KeyboardInterrupt")',
-        "A fill can't end the run, as KeyboardInterrupt",
-    ),
-    "GeneratorExit": (
-        'exec("raise GeneratorExit")',
-        "A fill can't end the run, as GeneratorExit",
-    ),
-    "RecursionError": ("(f := lambda: f())()", "raises RecursionError"),
+REFUSED = {
+    "import": '__import__("sys").exit(0)',
+    "exit": "exit(0)",
+    "eval": "eval('1')",
+    "exec": 'exec("raise SystemExit")',
+    "open": "open('x', 'w')",
+    "dunder": "original.__class__",
+    "frame": "(g := (n for n in original)).gi_frame",
+    "format": "'{0.__class__}'.format(original)",
+    "getattr": "getattr(original, 'app' + 'end')",
+    "global": "globals()",
+    "class": "type('T', (), {})",
 }
 
 
-@each_reporter
-@pytest.mark.parametrize(("fill", "says"), ENDINGS.values(), ids=ENDINGS)
-def test_a_fill_that_would_end_or_excuse(tiny, fill, says, sugar):
+@pytest.mark.parametrize("fill", REFUSED.values(), ids=REFUSED)
+def test_a_fill_that_reaches_beyond_its_koan_is_refused_before_it_runs(tiny, fill):
     solved_but(tiny, "test_a_copy", fill)
-    ran = tiny.run("--junitxml=junit.xml", sugar=sugar)
+    ran = tiny.run("--junitxml=junit.xml")
     assert ran.is_red and ran.next == "test_a_copy"
     ran.is_sound()
-    ran.says("error ", f"{SECOND}:34", says)
-    assert tiny.verdicts()["test_a_copy"] == "error"
+    ran.says("refused ", f"{SECOND}:34")
+    assert tiny.verdicts()["test_a_copy"] == "refused"
+    assert not (tiny.root / "x").exists()
 
 
-def test_a_fill_that_hands_the_skip_on(tiny):
-    """What is called may be the code that was given."""
-    tiny.solve_before("test_a_copy")
-    function = "import pytest\\ndef skip(item): pytest.skip('no')"
-    given = f'(d := {{}}, exec("{function}", d), d["skip"])[2]'
-    tiny.fill("test_a_copy", f'__import__("types").SimpleNamespace(append={given})')
-    ran = tiny.run()
-    assert ran.is_red and ran.next == "test_a_copy"
-    ran.says("A fill can't skip a koan")
+# Of a course that allows all of these: the run itself stands up to them, too.
+ENDINGS = {
+    "sys.exit()": ("import sys\nsys.exit()", "can't end the run, as SystemExit"),
+    "sys.exit(0)": ("import sys\nsys.exit(0)", "can't end the run, as SystemExit"),
+    "exit()": ("exit()", "can't end the run, as SystemExit"),
+    "pytest.skip()": ("import pytest\npytest.skip('no')", "can't skip a koan"),
+    "importorskip": ("import pytest\npytest.importorskip('nosuch')", "can't skip"),
+    "pytest.xfail()": ("import pytest\npytest.xfail('no')", "raises XFailed"),
+    "pytest.fail()": ("import pytest\npytest.fail('no')", "raises Failed: no"),
+    "SkipTest": ("from unittest import SkipTest\nraise SkipTest()", "can't skip a koan"),
+    "SystemExit": ("raise SystemExit", "can't end the run, as SystemExit"),
+    "GeneratorExit": ("raise GeneratorExit", "can't end the run, as GeneratorExit"),
+    "RecursionError": ("def f():\n    return f()\nf()", "raises RecursionError"),
+    "StopIteration": ("next(iter([]))", "raises StopIteration"),
+    "AssertionError": ("assert total", "Your own `assert total` does not hold"),
+}
+
+
+def allow_all(tiny: TinyCourse) -> None:
+    tiny.allow(
+        *("exit", "open", "BaseException", "SystemExit", "GeneratorExit"),
+        sys=["exit"],
+        time=["sleep"],
+        unittest=["SkipTest"],
+        pytest=["skip", "importorskip", "xfail", "fail", "approx"],
+    )
+
+
+@pytest.mark.parametrize(("fill", "says"), ENDINGS.values(), ids=ENDINGS)
+def test_a_fill_that_would_end_or_excuse(tiny, fill, says):
+    allow_all(tiny)
+    solved_but(tiny, "test_running_totals", fill)
+    ran = tiny.run("--junitxml=junit.xml")
+    assert ran.is_red and ran.next == "test_running_totals"
+    ran.is_sound()
+    ran.says("error ", f"{SECOND}:", says)
+    assert tiny.verdicts()["test_running_totals[pair]"] == "error"
 
 
 # ------------------------------------------------------------------- under xdist
@@ -457,37 +482,36 @@ while True:
             pass
     except BaseException:
         pass"""
-SLEEP = '__import__("time").sleep(60)'
+SLEEP = "import time\ntime.sleep(60)"
 
 
 BADLY = {
     "unreadable": (
         lambda tiny: spoil(tiny.root / FIRST, lambda b: b"\xff" + b),
-        "skip",
+        "exit()",
         SPIN,
     ),
-    "gone": (lambda tiny: (tiny.root / FIRST).unlink(), "sys.exit()", "await total"),
+    "gone": (lambda tiny: (tiny.root / FIRST).unlink(), "(yield)", ENDINGS["exit()"][0]),
     "empty": (
         lambda tiny: (tiny.root / FIRST).write_text(""),
-        "pytest.exit()",
-        "yield",
+        "*original",
+        ENDINGS["pytest.skip()"][0],
     ),
-    "exits": (
-        lambda tiny: tiny.edit(
-            "test_a_sum", "import __", "import __\nraise SystemExit"
-        ),
-        "KeyboardInterrupt",
-        "raise SystemExit",
+    "a slip": (
+        lambda tiny: tiny.edit("test_a_sum", "    parts = ", "     parts = ["),
+        "[][1]",
+        ENDINGS["GeneratorExit"][0],
     ),
 }
 
 
-@pytest.mark.parametrize(("harm", "ending", "body"), BADLY.values(), ids=BADLY)
-def test_under_xdist_it_reads_the_same(tiny, harm, ending, body):
+@pytest.mark.parametrize(("harm", "copy", "totals"), BADLY.values(), ids=BADLY)
+def test_under_xdist_it_reads_the_same(tiny, harm, copy, totals):
+    allow_all(tiny)
     tiny.solve("test_a_tenth_three_times")
     harm(tiny)
-    tiny.fill("test_a_copy", ENDINGS.get(ending, ENDINGS["pytest.skip()"])[0])
-    tiny.fill("test_running_totals", body)
+    tiny.fill("test_a_copy", copy)
+    tiny.fill("test_running_totals", totals)
     args = ("--maxfail=0", "--koan-seconds=0.5", "--junitxml=junit.xml")
     alone, verdicts = tiny.run(*args), tiny.verdicts()
     both = tiny.run(*args, "-n2")
@@ -503,12 +527,10 @@ def test_under_xdist_it_reads_the_same(tiny, harm, ending, body):
 @each_reporter
 def test_a_loop_that_never_ends(tiny, sugar):
     solved_but(tiny, "test_running_totals", SPIN)
-    started = time.monotonic()
     ran = tiny.run("--koan-seconds=0.3", sugar=sugar)
-    assert time.monotonic() - started < 10
     assert ran.is_red and ran.next == "test_running_totals"
     ran.is_sound()
-    ran.says("error ", "It did not end within 0.3 s; it was at line 5", "7 of 8 koans")
+    ran.says("error ", "It did not end within 0.3 s; it was at `", "7 of 8 koans")
 
 
 def test_the_time_limit_of_the_course(tiny):
@@ -521,12 +543,15 @@ def test_the_time_limit_of_the_course(tiny):
 def test_after_a_hang_the_next_koan_runs_as_ever(tiny):
     """Python 3.11 can be left unable to run anything under a trace function."""
     tiny.solve_before("test_only_the_even")
-    tiny.fill("test_only_the_even", 'exec("while True: pass")')
+    tiny.fill("test_only_the_even", "all(n == 0 for n in iter(int, 1))")
     tiny.fill("test_running_totals", "total += number")
     tiny.run("--maxfail=0", "--koan-seconds=0.5", "--junitxml=junit.xml")
-    xml = (tiny.root / "junit.xml").read_text("utf-8")
-    assert xml.count("did not end within") >= 2
-    assert xml.count('name="sensei-story"') == 2  # of the koan behind, on each size
+    told = tiny.told()
+    for size in ("pair", "triple"):
+        hung = told[f"test_only_the_even[{size}]"]
+        assert "did not end within" in hung.sentence and not hung.story
+        behind = told[f"test_running_totals[{size}]"]
+        assert behind.sentence == "Nothing is noted." and behind.story
 
 
 def test_the_next_koan_is_not_hit_by_a_limit_that_has_passed(tiny):
@@ -538,7 +563,7 @@ def test_the_next_koan_is_not_hit_by_a_limit_that_has_passed(tiny):
 
 
 HANGS = {
-    "sleep": ("test_a_copy", SLEEP, f"{SECOND}:34"),
+    "sleep": ("test_running_totals", SLEEP, f"{SECOND}:59"),
     "deaf": ("test_running_totals", DEAF, f"{SECOND}:"),
 }
 
@@ -546,13 +571,12 @@ HANGS = {
 @pytest.mark.parametrize(("koan", "fill", "place"), HANGS.values(), ids=HANGS)
 @pytest.mark.parametrize("args", [(), ("-n2",), ("-s",)], ids=["alone", "xdist", "-s"])
 def test_a_hang_that_cannot_be_stopped(tiny, koan, fill, place, args):
+    allow_all(tiny)
     solved_but(tiny, koan, fill)
     conftest = tiny.root / "conftest.py"
     patch = "import sensei.watchdog\n\nsensei.watchdog.GRACE = 0.2\n"
     conftest.write_text(f"{conftest.read_text()}\n{patch}")
-    started = time.monotonic()
     ran = tiny.run_apart("--koan-seconds=0.5", *args)
-    assert time.monotonic() - started < 15
     assert ran.ret in (1, 2)
     assert re.search(
         rf"{place}\d*: {koan} did not end within 0.5 s, and can't be stopped", ran.text
@@ -564,13 +588,15 @@ def test_a_hang_that_cannot_be_stopped(tiny, koan, fill, place, args):
 # ------------------------------------------------------------------------ Ctrl-C
 
 PATIENT = """\
-open("started", "w").close()
+import time
+print("started", file=open("started", "w"))
 for _ in range(3000):
-    __import__("time").sleep(0.01)"""
+    time.sleep(0.01)"""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")
 def test_ctrl_c_interrupts_the_run(tiny):
+    allow_all(tiny)
     solved_but(tiny, "test_running_totals", PATIENT)
     child = subprocess.Popen(
         [sys.executable, "-m", "pytest", *PLAIN],

@@ -14,6 +14,7 @@ import pytest
 from course import ROOT
 from sensei import cli
 from sensei.grading import gradescope
+from tiny import HERE
 
 jsonschema = pytest.importorskip("jsonschema")
 
@@ -124,14 +125,12 @@ def test_what_is_told_is_text_and_no_right_answer(desk):
 
 
 @pytest.mark.parametrize(
-    "trouble", ["template", "solutions", "lessons", "jobs", "submissions", "exception"]
+    "trouble", ["solutions", "lessons", "jobs", "submissions", "exception"]
 )
 def test_there_are_results_when_the_grader_fails(desk, monkeypatch, trouble):
     desk.hand_in("", desk.solved)
     options = []
-    if trouble == "template":
-        options = ["--template", "nowhere"]
-    elif trouble == "solutions":
+    if trouble == "solutions":
         desk.tiny.withhold_solutions()
     elif trouble == "lessons":
         options = ["--lessons", "77"]
@@ -255,12 +254,16 @@ def test_a_course_that_can_not_be_loaded_makes_results_too(autograder):
     assert run(autograder) == gradescope.failed()
 
 
-def test_a_filled_course_makes_no_zip(tiny, monkeypatch, capsys):
-    monkeypatch.chdir(tiny.root)
-    tiny.solve(tiny.path[0])
-    assert cli.main(["gradescope-zip", "out.zip"]) == 2
-    assert "filled in already" in capsys.readouterr().err
-    assert not (tiny.root / "out.zip").exists()
+def test_a_course_that_is_filled_in_makes_a_zip_that_grades(tiny, autograder, capsys):
+    tiny.solve(*tiny.path)
+    assert cli.main(["gradescope-zip", "out.zip", "--timeout", "5"]) == 0
+    with zipfile.ZipFile("out.zip") as archive:
+        archive.extractall(autograder / "source")
+    venv(autograder)
+    for path in (HERE / "tiny_course" / "koans").glob("*.py"):
+        (autograder / "submission" / path.name).write_bytes(path.read_bytes())
+    told = run(autograder)
+    assert {test["output"].split(".")[0] for test in told["tests"]} == {"blank"}
 
 
 def test_requirements_are_what_is_installed_here():

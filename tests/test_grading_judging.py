@@ -19,7 +19,6 @@ from sensei.course import Course
 from sensei.grading import workers
 from sensei.grading.book import Entry
 from sensei.grading.grader import CanaryError, Grader, Options
-from sensei.grading.ledger import Ledger
 from sensei.grading.template import Template, read, select
 from sensei.grading.warm import MAX_OUTPUT
 from sensei.grading.workers import GraderError
@@ -51,10 +50,8 @@ def grading(
     template: Template, folder: Path, seconds: float = 5.0, jobs: int = 2
 ) -> Iterator[Grader]:
     folder.mkdir(exist_ok=True)
-    with Ledger(folder / "ledger.jsonl") as ledger:
-        grader = Grader(template, Options(jobs, seconds, folder), ledger)
-        with closing(grader):
-            yield grader
+    with closing(Grader(template, Options(jobs, seconds, folder))) as grader:
+        yield grader
 
 
 def number(template: Template, name: str) -> int:
@@ -208,7 +205,6 @@ def test_the_grader_starts_again_and_blames_nobody(template, tmp_path):
     assert killer.kind is Kind.UNGRADED
     assert "The grader failed" in killer.sentence
     assert {other.kind for other in others} == {Kind.PASSED}
-    assert "UNGRADED" not in (tmp_path / "ledger.jsonl").read_text()
 
 
 def test_a_canary_that_dies_stops_everything(tmp_path):

@@ -18,9 +18,8 @@ from sensei.course import Course
 from sensei.grading import submissions
 from sensei.grading.answers import Reader
 from sensei.grading.book import Book
-from sensei.grading.pieces import QuickReader
 from sensei.grading.submissions import Unusable, entries, read
-from sensei.grading.template import Template, TemplateError, find, select
+from sensei.grading.template import Template, TemplateError, select
 from sensei.grading.template import read as read_template
 from sensei.verdicts import Kind
 from tiny import HERE
@@ -300,9 +299,9 @@ def solved(template: Template, number: int = 0) -> str:
     return template.lessons[number].given.solution.decoded
 
 
-def take(template: Template, data: bytes, number: int = 0, reader: type = QuickReader):
+def take(template: Template, data: bytes, number: int = 0):
     book = Book()
-    taken = reader(template, template.lessons[number], book).read(data)
+    taken = Reader(template, template.lessons[number], book).read(data)
     return taken, [book.entries[n] for n in taken.numbers]
 
 
@@ -438,7 +437,7 @@ def test_a_koan_of_thousands_of_statements_takes_no_time(template):
     assert "not as it was given" in found[1].sentence
 
 
-# ------------------------------------------------------------------ piece by piece
+# --------------------------------------------------------------- one after another
 
 
 EDITS = [
@@ -465,20 +464,31 @@ EDITS = [
 ]
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_by_pieces_is_as_by_the_whole(template, seed):
-    """Whatever a learner does, both readers take the same; the quick one remembers."""
+@pytest.mark.parametrize("seed", range(20))
+def test_what_was_read_before_makes_no_difference(template, seed):
+    """Whatever a learner does, and whatever others did before."""
     rng = random.Random(seed)
-    quick_book, whole_book = Book(), Book()
-    quick = QuickReader(template, template.lessons[0], quick_book)
-    whole = Reader(template, template.lessons[0], whole_book)
+    book = Book()
+    reader = Reader(template, template.lessons[0], book)
     for _ in range(25):
         text = solved(template)
         for old, new in rng.sample(EDITS, rng.randint(0, 3)):
             text = text.replace(old, new, 1)
         data = text.encode()
-        one, other = quick.read(data), whole.read(data)
-        assert _told(quick_book, one) == _told(whole_book, other), text
+        alone = Book()
+        other = Reader(template, template.lessons[0], alone).read(data)
+        assert _told(book, reader.read(data)) == _told(alone, other), text
+
+
+def test_the_same_text_under_other_imports_is_another_koan(template):
+    """A print of what is imported is free; of anything else it may do anything."""
+    reader = Reader(template, template.lessons[0], Book())
+    text = solved(template).replace(
+        "    third.app", "    print(log(third))\n    third.app"
+    )
+    imported = text.replace("import __", "import __\nfrom math import log")
+    assert reader.read(imported.encode()).changed == ()
+    assert reader.read(text.encode()).changed == (1,)
 
 
 def _told(book, taken):
@@ -504,19 +514,24 @@ def test_lessons_that_there_are_not(template, wanted):
         select(template.course, wanted)
 
 
-def test_a_filled_template_is_refused(tiny):
-    tiny.fill("test_who_grew", "[3, 3, 4]")
-    course = tiny.course
-    with pytest.raises(
-        TemplateError, match=r"test_01_two_names.py:\d+: test_who_grew is"
-    ):
-        read_template(course, select(course, None))
+def test_it_is_the_lesson_as_it_was_given_letter_by_letter(template):
+    for lesson in template.lessons:
+        assert lesson.source.decoded == lesson.files.path.read_text("utf-8")
 
 
-def test_a_template_that_is_not_that_of_the_solutions(tiny):
-    tiny.edit("test_a_sum", "19]", "20]")
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("def test_a_sum", "def test_another", ":1: the solution has no test_a_sum"),
+        ("assert sum(parts) == 7919", "assert True", ":\\d+: expected here"),
+        ("def test_a_sum():", "def test_a_sum(:", ":\\d+: .*invalid syntax"),
+    ],
+)
+def test_a_solution_that_is_not_that_of_the_notes(tiny, old, new, said):
+    path = tiny.root / "solutions" / ONE
+    path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
     course = tiny.course
-    with pytest.raises(TemplateError, match="does not fit its solution"):
+    with pytest.raises(TemplateError, match=f"solutions/{ONE}{said}"):
         read_template(course, select(course, None))
 
 
@@ -525,15 +540,3 @@ def test_a_template_without_solutions(tiny):
     course = tiny.course
     with pytest.raises(TemplateError, match="solutions are needed"):
         read_template(course, select(course, None))
-
-
-def test_a_template_from_elsewhere(tiny, tmp_path):
-    course = tiny.course
-    with pytest.raises(TemplateError, match="neither a folder nor a git revision"):
-        find(course, "no-such-revision", tmp_path)
-    with pytest.raises(TemplateError, match="neither a folder nor a git revision"):
-        find(course, "--output=x", tmp_path)
-    with pytest.raises(TemplateError, match="neither a course nor"):
-        find(course, str(tmp_path), tmp_path)
-    assert find(course, str(tiny.root), tmp_path) == course
-    assert find(course, str(tiny.main), tmp_path).koans == tiny.main

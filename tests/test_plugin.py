@@ -11,8 +11,6 @@ from tiny import TinyCourse
 
 each_reporter = pytest.mark.parametrize("sugar", [False, True], ids=["plain", "sugar"])
 
-HOLD = "assert [len(first), len(second), len(third)] == "
-
 #: koan, its fill (None: left blank), the verdict, its sentence
 VERDICTS = [
     ("test_a_sum", None, "blank", "put what you expect in place of __"),
@@ -27,7 +25,7 @@ VERDICTS = [
         "wrong",
         "first and second are the same list",
     ),
-    ("test_who_grew", "[size + 1, 0, 0]", "wrong", "Entry 1 holds; 2 and 3 do not."),
+    ("test_who_grew", "[size + 1, 0, 0]", "wrong", "Entries 2 and 3 do not hold."),
     (
         "test_same_or_equal",
         "[True, True, True]",
@@ -41,7 +39,8 @@ VERDICTS = [
     ("test_a_copy", "None", "error", "raises AttributeError"),
     ("test_only_the_even", "number % 2", "failed", "That keeps the odd ones."),
     ("test_running_totals", "total += number", "failed", "Nothing is noted."),
-    ("test_running_totals", "totals.append(undefined)", "error", "raises NameError"),
+    ("test_running_totals", "totals.append(undefined)", "refused", "is no name of"),
+    ("test_running_totals", "totals.append([][1])", "error", "raises IndexError"),
 ]
 each_verdict = pytest.mark.parametrize(
     ("koan", "fill", "verdict", "sentence"),
@@ -60,13 +59,10 @@ def at(tiny: TinyCourse, koan: str, fill: str | None) -> None:
 # -------------------------------------------------------------------- verdicts
 
 
-@each_reporter
 @each_verdict
-def test_a_verdict_is_on_screen_and_in_junit(
-    tiny, koan, fill, verdict, sentence, sugar
-):
+def test_a_verdict_is_on_screen_and_in_junit(tiny, koan, fill, verdict, sentence):
     at(tiny, koan, fill)
-    ran = tiny.run("--junitxml=junit.xml", sugar=sugar)
+    ran = tiny.run("--junitxml=junit.xml")
     assert ran.ret == 1 and ran.next == koan
     ran.is_sound()
     ran.says(f"{verdict} ", sentence, *([f"you wrote: {fill}"] if fill else []))
@@ -78,7 +74,7 @@ def test_a_verdict_is_on_screen_and_in_junit(
 @each_reporter
 def test_verdicts_under_xdist(tiny, sugar):
     """On the whole board, so that it does not depend on who stops first."""
-    fills = {k: f for k, f, *_ in VERDICTS if f}
+    fills = {k: f for k, f, *_ in VERDICTS if f} | {"test_only_the_even": "undefined"}
     for koan, fill in fills.items():
         tiny.fill(koan, fill)
     alone = tiny.run("--maxfail=0", "--junitxml=junit.xml", sugar=sugar)
@@ -86,7 +82,7 @@ def test_verdicts_under_xdist(tiny, sugar):
     both = tiny.run("-n2", "--maxfail=0", "--junitxml=junit.xml", sugar=sugar)
     assert both.screen == alone.screen
     assert tiny.verdicts() == verdicts
-    assert set(verdicts.values()) == {"wrong", "refused", "failed", "error"}
+    assert set(verdicts.values()) == {"wrong", "refused", "error"}
 
 
 @each_reporter
@@ -103,9 +99,11 @@ def test_a_skip_keeps_its_reason_and_is_not_done(tiny, sugar):
 
 def test_a_skip_that_was_given_leaves_the_koan_on_the_other_size(tiny):
     tiny.solve("test_not_with_three")
-    verdicts = tiny.junit("koans/further_on")
-    assert verdicts["test_not_with_three[pair]"] == "passed"
-    assert "test_not_with_three[triple]" not in verdicts
+    verdicts = tiny.junit("koans/further_on", "-k", "three")
+    assert verdicts == {
+        "test_not_with_three[pair]": "passed",
+        "test_not_with_three[triple]": "skipped",
+    }
 
 
 # ---------------------------------------------------------------- the path
@@ -201,7 +199,7 @@ def test_further_on_is_run_when_it_is_named(tiny):
         assert ran.ret == 0 and "odd_lists" not in ran.text
     ran = tiny.run("koans/further_on")
     assert ran.next == "test_not_with_three"
-    assert ran.screen.startswith(" further on\n")
+    assert "\n further on\n" in ran.screen
     assert "two names" not in ran.screen
 
 
@@ -228,23 +226,22 @@ BLANKS = {
 }
 
 
-@each_reporter
 @pytest.mark.parametrize("given", [True, False], ids=["with solutions", "withheld"])
 @pytest.mark.parametrize(("body", "asks"), BLANKS.values(), ids=BLANKS)
-def test_a_blank_never_passes(tiny, body, asks, given, sugar):
-    files, lesson = tiny.lesson("test_a_sum")
+def test_a_blank_never_passes(tiny, body, asks, given):
+    lesson = tiny.lesson("test_a_sum")
     tiny.edit("test_a_sum", "assert sum(parts) == __", body)
     tiny.edit("test_a_sum", "from sensei", "import pytest\nfrom sensei")
-    notes = files.notes.read_text("utf-8")
+    notes = lesson.notes_path.read_text("utf-8")
     old = 'asks = "assert sum(parts) == __"'
     assert notes.count(old) == 1
-    files.notes.write_text(notes.replace(old, f'asks = """{asks}"""'), "utf-8")
+    lesson.notes_path.write_text(notes.replace(old, f'asks = """{asks}"""'), "utf-8")
     if given:
-        new = files.path.read_text("utf-8").replace(body, body.replace("__", "1"))
-        files.solution.write_text(new, "utf-8")
+        new = lesson.path.read_text("utf-8").replace(body, body.replace("__", "1"))
+        lesson.solution_path.write_text(new, "utf-8")
     else:
         tiny.withhold_solutions()
-    ran = tiny.run(sugar=sugar)
+    ran = tiny.run()
     assert ran.ret == 1 and ran.next == "test_a_sum"
     ran.says("blank ", "in place of __")
 
@@ -262,38 +259,44 @@ MARKS = {
 IN_A_KOAN = "def test_a_sum():"
 
 
-@each_reporter
-@pytest.mark.parametrize("fill", [None, "7900", "7919"])
-@pytest.mark.parametrize("mark", MARKS.values(), ids=MARKS)
-def test_a_mark_of_the_learner_excuses_nothing(tiny, mark, fill, sugar):
+def marked(tiny: TinyCourse, mark: str, fill: str | None) -> None:
+    """The path solved, but for its first koan: it has this mark and this fill."""
+    tiny.solve(*tiny.path[1:])
     at(tiny, "test_a_sum", fill)
     tiny.edit("test_a_sum", IN_A_KOAN, f"{mark}\n{IN_A_KOAN}")
     tiny.edit("test_a_sum", "from sensei", "import pytest\nfrom sensei")
-    ran = tiny.run(sugar=sugar)
-    assert ran.ret == 1 and ran.next == "test_a_sum"
-    ran.says("0 of 8 koans solved", "not as it was given")
 
 
-@each_reporter
+@pytest.mark.parametrize("fill", [None, "7900", "7919"])
 @pytest.mark.parametrize("mark", MARKS.values(), ids=MARKS)
-def test_nor_does_one_on_the_whole_file(tiny, mark, sugar):
-    line = f"pytestmark = {mark.removeprefix('@')}"
-    tiny.edit("test_a_sum", "from sensei", f"import pytest\n{line}\nfrom sensei")
-    ran = tiny.run(sugar=sugar)
+def test_a_mark_of_the_learner_excuses_nothing(tiny, mark, fill):
+    marked(tiny, mark, fill)
+    ran = tiny.run("--maxfail=0")
     assert ran.ret == 1 and ran.next == "test_a_sum"
-    ran.says("0 of 8 koans solved", "not as it was given")
+    ran.says("7 of 8 koans solved", "not as it was given" if fill else "blank ")
 
 
 @pytest.mark.parametrize("mark", [m for m in MARKS.values() if "skipif" not in m])
-@pytest.mark.parametrize("fill", [None, "7900"])
+@pytest.mark.parametrize("fill", [None, "7900", "7919"])
 def test_nor_where_solutions_are_withheld(tiny, mark, fill):
-    at(tiny, "test_a_sum", fill)
-    tiny.edit("test_a_sum", IN_A_KOAN, f"{mark}\n{IN_A_KOAN}")
-    tiny.edit("test_a_sum", "from sensei", "import pytest\nfrom sensei")
+    """A given condition can't be told from one of the learner's, and counts."""
+    marked(tiny, mark, fill)
     tiny.withhold_solutions()
+    ran = tiny.run("--maxfail=0")
+    assert ran.ret == 1 and ran.next == "test_a_sum"
+    ran.says("7 of 8 koans solved", "take out the mark" if fill else "")
+
+
+@pytest.mark.parametrize("mark", MARKS.values(), ids=MARKS)
+def test_a_mark_on_the_whole_file_has_no_effect(tiny, mark):
+    tiny.solve(*tiny.path[1:])
+    line = f"pytestmark = {mark.removeprefix('@')}"
+    tiny.edit("test_a_sum", "from sensei", f"import pytest\n{line}\nfrom sensei")
     ran = tiny.run()
     assert ran.ret == 1 and ran.next == "test_a_sum"
-    ran.says("0 of 8 koans solved", "not as it was given")
+    ran.says("blank ")
+    tiny.solve("test_a_sum")
+    assert tiny.run().ret == 0
 
 
 # ------------------------------------------------------------------- the engine
@@ -305,13 +308,12 @@ def test_the_engine_knows_nothing_of_gradients():
     assert said.strip() == "False"
 
 
-@each_reporter
-def test_a_file_is_never_written_to(tiny, sugar):
+def test_a_file_is_never_written_to(tiny):
     at(tiny, "test_a_copy", "original")
     before = tiny.hashes()
-    assert len(before) == 13
+    assert len(before) == 14
     for args in [(), ("--hint",), ("--reveal",), ("--maxfail=0", "-n2")]:
-        tiny.run(*args, sugar=sugar)
+        tiny.run(*args)
     assert tiny.hashes() == before
 
 

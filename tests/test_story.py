@@ -593,7 +593,7 @@ def test_tensors_of_vmap_and_grad_are_passed_over(story):
     assert changes(events) == [("p.grad", None, [1.0, 1.0])]
 
 
-def test_a_module_in_its_init_and_a_tensor_without_numbers(story):
+def test_a_module_in_its_init_and_tensors_that_cannot_be_read(story):
     events = story("""
         class Mine(torch.nn.Module):
             def __init__(self):
@@ -603,6 +603,8 @@ def test_a_module_in_its_init_and_a_tensor_without_numbers(story):
                 self.lazy = torch.nn.LazyLinear(1)
         mine = Mine()
         nowhere = torch.ones(1, device="meta", requires_grad=True)
+        with torch.inference_mode():
+            unversioned = torch.ones(1, requires_grad=True)
         mine.pixel.sum().backward()
     """)
     assert changes(events) == [("mine.pixel.grad", None, 1.0)]

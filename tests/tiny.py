@@ -18,6 +18,7 @@ from sensei import blanks, edit
 from sensei.blanks import Fill
 from sensei.course import Course
 from sensei.lesson import Koan, Lesson
+from sensei.verdicts import Verdict
 from sensei.work import Work
 
 HERE = Path(__file__).parent
@@ -139,13 +140,18 @@ class TinyCourse:
         return self.verdicts()
 
     def verdicts(self) -> dict[str, str]:
-        """The verdict on each item that ran, as it is in junit.xml."""
-        return {
-            case.attrib["name"]: prop.attrib["value"]
-            for case in ElementTree.parse(self.root / "junit.xml").iter("testcase")
-            for prop in case.iter("property")
-            if prop.attrib["name"] == "verdict"
-        }
+        """The kind of verdict on each item that ran, as it is in junit.xml."""
+        return {name: str(verdict.kind) for name, verdict in self.told().items()}
+
+    def told(self) -> dict[str, Verdict]:
+        """The verdict on each item that ran, with all that travelled with it."""
+        verdicts = {}
+        for case in ElementTree.parse(self.root / "junit.xml").iter("testcase"):
+            properties = [(p.attrib["name"], p.attrib["value"]) for p in case.iter("property")]
+            if verdict := Verdict.from_properties(properties):
+                assert ("verdict", str(verdict.kind)) in properties
+                verdicts[case.attrib["name"]] = verdict
+        return verdicts
 
     # ------------------------------------------------------------------ edits
 
@@ -203,6 +209,12 @@ class TinyCourse:
         work = self.work(koan)
         assert work.text.count(old) == 1, old
         work.lesson.path.write_text(work.text.replace(old, new), "utf-8")
+
+    def allow(self, *names: str, **modules: list[str]) -> None:
+        """Let the course allow what no sound one does: what is behind the table."""
+        lists = "".join(f"{name} = {names}\n" for name, names in modules.items())
+        text = f"builtins = {list(names)}\n[modules]\n{lists}"
+        (self.root / "free.toml").write_text(text)
 
     def withhold_solutions(self) -> None:
         shutil.rmtree(self.root / "solutions")

@@ -1,220 +1,281 @@
 """Taking the answers out of a lesson file that was handed in.
 
-By the one matcher, as under pytest: reformatting, comments and prints are free.
-Where more was changed than the blank, the fill is looked for by what the koan
-asks; it is graded in the koan as given, and marked. Nothing here runs.
+``Work`` reads it, as under pytest: reformatting, comments and prints are free, and
+what it says of a koan that can't be run, it says here, too. Where more was changed
+than the blank, the fill is looked for by what the koan asks; it is graded in the
+koan as it was given, and marked. Nothing here runs.
 """
 
 from __future__ import annotations
 
 import ast
-import hashlib
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from sensei import blanks, judge
-from sensei.blanks import Fill, Function, Misfit, Unreadable
-from sensei.grading import rules
-from sensei.grading.book import Book
-from sensei.grading.template import Template, TemplateKoan, TemplateLesson
-from sensei.lesson import Lesson, NotAsGiven, Source, check_frame, find_fill
+from sensei import allowed, faults, looking, source
+from sensei.allowed import Scope
+from sensei.attempt import Attempt
+from sensei.blanks import Fill
+from sensei.grading.assignment import Assignment
+from sensei.grading.book import Book, Entry
+from sensei.lesson import Koan, Lesson, NotAsGiven, find_fill
+from sensei.source import Function, Unreadable
 from sensei.verdicts import Kind, Verdict
+from sensei.work import Work
 
-MAX_STATEMENTS = 1_000  # of one koan; the longest solution has 30
-KEPT = 2_000  # results by the bytes of a file
+MAX_STATEMENTS = 300  # of one koan; the longest solution has 30
+MISSING = "It was not handed in."
+NOT_TAKEN = "This answer can't be taken out of its file. Write it simpler."
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
     """What was in one lesson file.
 
-    ``numbers`` are those of the answers in the book, a koan each. ``changed``
-    are the indexes of koans that were changed outside the blank; ``around`` says
-    what was changed around the koans, ``fault`` why the file can't be read.
+    ``numbers`` are those of the answers in the book, a koan each. ``changed`` are the
+    places of koans that were changed outside the blank; ``remarks`` say what was
+    changed around the koans, and what can't be read.
     """
 
     numbers: tuple[int, ...]
     changed: tuple[int, ...] = ()
-    around: str = ""
-    fault: str = ""
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The number of an answer, and whether more than the blank was changed."""
+
+    number: int
+    is_changed: bool = False
+
+
+class Submitted(Work):
+    """A learner's text of a lesson, or a piece of it.
+
+    Its koans are taken to stand in the lesson as it was given.
+    """
+
+    def __init__(self, base: Work, text: str) -> None:
+        self.base = base
+        super().__init__(base.lesson, text.encode("utf-8", "surrogateescape"))
+
+    @cached_property
+    def frame(self) -> list[ast.stmt] | NotAsGiven | Unreadable:
+        return self.fault or self.base.frame
+
+    def scope(self, koan: Koan) -> Scope:
+        return self.base.scope(koan)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What was read in a piece of a file: answers by their koans, and the rest."""
+
+    answers: dict[int, Answer]
+    around: str
 
 
 class Reader:
-    """Reads the files of one lesson, each distinct one once."""
+    """Reads the files of one lesson.
 
-    def __init__(self, template: Template, lesson: TemplateLesson, book: Book) -> None:
+    Learners agree in most koans, letter by letter: a piece that was read once is known
+    by its text. A file with a piece that can't be read is read as a whole.
+    """
+
+    def __init__(self, assignment: Assignment, lesson: Lesson, book: Book) -> None:
         self.lesson = lesson
-        self.koans = template.koans_of(lesson)
-        self.scribe = Scribe(book)
-        self._kept: dict[bytes, Taken] = {}
+        self.base = assignment.bases[lesson]
+        self.book = book
+        places = {koan: place for place, koan in enumerate(assignment.koans)}
+        self.places = {koan.name: places[koan] for koan in lesson.koans.values()}
+        self._pieces: dict[str, Piece | None] = {}
+        self._frames: dict[tuple[str, ...], str] = {}
 
     def read(self, data: bytes) -> Taken:
-        key = hashlib.sha256(data).digest()
-        if key not in self._kept:
-            if len(self._kept) >= KEPT:
-                self._kept.clear()
-            self._kept[key] = self.take(data)
-        return self._kept[key]
-
-    def take(self, data: bytes) -> Taken:
-        """Parse and match a whole file."""
+        """Take the answers out of a file."""
         try:
-            return self._take(data)
-        except (RecursionError, MemoryError):
-            return self.unreadable(Unreadable("it is nested too deeply"))
-
-    def _take(self, data: bytes) -> Taken:
-        given = self.lesson.given
-        found = Lesson(self.lesson.files.path, self.lesson.notes, Source(data), given)
-        try:
-            around = _changed_around(given.solution.tree, found.source.tree)
+            text = source.decode(data)
         except Unreadable as fault:
-            return self.unreadable(fault)
-        taken = [self._koan(found, koan) for koan in self.koans]
-        changed = (k.index for k, (_, c) in zip(self.koans, taken, strict=True) if c)
-        return Taken(tuple(number for number, _ in taken), tuple(changed), around)
-
-    def _koan(self, found: Lesson, koan: TemplateKoan) -> tuple[int, bool]:
-        """The number of a koan's answer, and whether more than it was changed."""
-        if found.blank_line(koan.name):
-            return self.scribe.blank(koan), False
-        if koan.name not in found.source.koans:
-            return self.scribe.missing(koan), False
-        try:
-            function = found.function(koan.name)
-            _check_length(function)
-            fit = blanks.match([found.given.function(koan.name)], [function])  # type: ignore[union-attr]
-            changed = isinstance(fit, Misfit)
-            fill = find_fill(koan.note, function) if changed else fit.fills[0]  # type: ignore[union-attr]
-        except NotAsGiven as change:
-            return self.scribe.error(koan, _why(found, koan, change)), True
-        return self.scribe.fill(koan, fill), changed
-
-    def unreadable(self, fault: Unreadable) -> Taken:
-        """What is taken from a file that can't be read: a verdict for each koan."""
-        sentence = judge.unreadable(fault)
-        numbers = tuple(self.scribe.error(koan, sentence) for koan in self.koans)
-        where = f" (line {fault.line})" if fault.line else ""
-        return Taken(numbers, fault=f"{fault.reason}{where}")
-
-    def refused(self, reason: str) -> Taken:
-        """What is taken from a file that is not to be read."""
-        sentence = f"This file was not read: {reason}."
-        numbers = tuple(self.scribe.error(koan, sentence) for koan in self.koans)
-        return Taken(numbers, fault=reason)
+            return self._unreadable(fault)
+        pieces = [self._piece(piece) for _, piece in source.cut(text)]
+        whole = [piece for piece in pieces if piece]
+        answers = {k: answer for piece in whole for k, answer in piece.answers.items()}
+        is_whole = len(whole) == len(pieces)
+        if not is_whole or len(answers) < sum(len(piece.answers) for piece in whole):
+            return self._read_whole(text)
+        around = tuple(piece.around for piece in whole if piece.around)
+        if around not in self._frames:
+            self._frames[around] = self._changed_around(text)
+        return self._taken(answers, [self._frames[around]])
 
     @cached_property
     def nothing(self) -> Taken:
         """What is taken from a lesson that was not handed in."""
-        return Taken(tuple(self.scribe.missing(koan) for koan in self.koans))
+        return self._taken({}, [])
 
+    def refused(self, reason: str) -> Taken:
+        """What is taken from a file that is not to be read."""
+        return self._none_of(f"This file was not read: {reason}.", reason)
 
-def _changed_around(given: ast.Module, found: ast.Module) -> str:
-    try:
-        check_frame(given, found)
-    except NotAsGiven as change:
-        return change.reason
-    return ""
+    # ---------------------------------------------------------------------- files
 
+    def _piece(self, text: str) -> Piece | None:
+        """What is in a piece of a file; None for one that can't be read by itself."""
+        if text not in self._pieces:
+            self._pieces[text] = self._read_piece(text)
+        return self._pieces[text]
 
-def _why(found: Lesson, koan: TemplateKoan, change: NotAsGiven) -> str:
-    """What pytest says of a koan whose blank is not to be found."""
-    verdict = judge.prepare(found, koan.name, {})
-    if isinstance(verdict, Verdict) and verdict.kind is Kind.ERROR and change.in_koan:
-        return verdict.sentence
-    return judge.not_as_given(change, koan.name)
+    def _read_piece(self, text: str) -> Piece | None:
+        work = Submitted(self.base, text)
+        twice = any(len(functions) > 1 for functions in work.found.values())
+        if work.fault or work.faults or twice:
+            return None
+        answers = {self.places[name]: self._take(work, name) for name in work.found}
+        return Piece(answers, "\n".join(map(ast.dump, work.around)))
 
+    def _read_whole(self, text: str) -> Taken:
+        work = Submitted(self.base, text)
+        there = {*work.found, *work.faults, *(self.places if work.fault else ())}
+        answers = {self.places[name]: self._take(work, name) for name in there}
+        remarks = [f"{name} {_why(work.faults[name])}" for name in work.faults]
+        if work.fault:
+            remarks.append(f"lesson {self.lesson.number} {_why(work.fault)}")
+        else:
+            remarks.append(self._changed_around(text))
+        return self._taken(answers, remarks)
 
-def _check_length(function: Function) -> None:
-    statements = sum(isinstance(node, ast.stmt) for node in ast.walk(function))
-    if statements > MAX_STATEMENTS:
-        raise NotAsGiven("it is far longer than it was", function.lineno)
+    def _changed_around(self, text: str) -> str:
+        frame = Work(self.lesson, text.encode("utf-8", "surrogateescape")).frame
+        if not isinstance(frame, NotAsGiven):
+            return ""
+        return f"lesson {self.lesson.number} changed around its koans: {frame.reason}"
 
-
-class Scribe:
-    """Enters into the book what is found in a koan's blank."""
-
-    def __init__(self, book: Book) -> None:
-        self.book = book
-        self._scopes: dict[int, rules.Scope] = {}
-
-    def fill(self, koan: TemplateKoan, fill: Fill) -> int:
-        """The number of a fill, refused if the rules refuse it."""
-        try:
-            text = fill.text
-        except (RecursionError, MemoryError, ValueError):
-            return self.error(koan, "This answer can't be taken out of its file.")
-        known = self.book.number_of(koan.index, text)
-        if known is not None:
-            return known
-        if refusal := self._refusal(koan, fill, text):
-            rule, sentence = refusal
-            wrote = judge.shortened(text)
-            verdict = Verdict(Kind.REFUSED, sentence, koan.blank.line, wrote)
-            return self.book.refused(koan.index, text[: rules.MAX_TEXT], verdict, rule)
-        return self.book.fill(koan.index, text)
-
-    def _refusal(
-        self, koan: TemplateKoan, fill: Fill, text: str
-    ) -> tuple[str, str] | None:
-        if len(text) > rules.MAX_TEXT:
-            return "size", "It is too long for an answer."
-        if not _comes_back(koan, fill, text):
-            return (
-                "text",
-                "This answer can't be taken out of its file. Write it simpler.",
-            )
-        if koan.note.is_prediction:
-            return None  # sensei.predictions looks at it when it works it out
-        return rules.refusal(fill, self._scope(koan))
-
-    def _scope(self, koan: TemplateKoan) -> rules.Scope:
-        if koan.index not in self._scopes:
-            function = koan.lesson.source.koans[koan.name][0]
-            texts = (textwrap.dedent(text) for text in koan.note.also_right)
-            right = [Fill(tuple(blanks.parse(text).body)) for text in texts]
-            right.append(koan.lesson.given.fill(koan.name))
-            scope = rules.scope_of(koan.lesson.source.tree, function, right)
-            self._scopes[koan.index] = scope
-        return self._scopes[koan.index]
-
-    def blank(self, koan: TemplateKoan) -> int:
-        lesson = koan.lesson
-        untouched = Lesson(lesson.files.path, lesson.notes, lesson.source, lesson.given)
-        verdict = judge.prepare(untouched, koan.name, {})
-        assert isinstance(verdict, Verdict) and verdict.kind is Kind.BLANK
-        return self.book.settled(koan.index, verdict)
-
-    def missing(self, koan: TemplateKoan) -> int:
-        return self.book.settled(
-            koan.index, Verdict(Kind.MISSING, "It was not handed in.")
+    def _taken(self, answers: dict[int, Answer], remarks: list[str]) -> Taken:
+        places = self.places.values()
+        return Taken(
+            tuple(answers[k].number if k in answers else self._missing(k) for k in places),
+            tuple(k for k in places if k in answers and answers[k].is_changed),
+            tuple(filter(None, remarks)),
         )
 
-    def error(self, koan: TemplateKoan, sentence: str) -> int:
-        return self.book.settled(koan.index, Verdict(Kind.ERROR, sentence))
+    def _missing(self, place: int) -> int:
+        return self.book.settled(place, Verdict(Kind.MISSING, MISSING))
+
+    def _unreadable(self, fault: Unreadable) -> Taken:
+        return self._none_of(faults.unreadable(fault), fault.reason)
+
+    def _none_of(self, sentence: str, reason: str) -> Taken:
+        verdict = Verdict(Kind.ERROR, sentence)
+        numbers = [self.book.settled(place, verdict) for place in self.places.values()]
+        remark = f"lesson {self.lesson.number} can't be read: {reason}"
+        return Taken(tuple(numbers), remarks=(remark,))
+
+    # ---------------------------------------------------------------------- koans
+
+    def _take(self, work: Submitted, name: str) -> Answer:
+        """Enter a koan's answer into the book, if it is not there already."""
+        koan = self.lesson.koans[name]
+        for function in work.found.get(name, []):
+            if _is_too_long(function):
+                change = NotAsGiven("it is far longer than it was")
+                return self._settled(koan, faults.not_as_given(change, koan), True)
+        try:
+            return self._answer(work, koan)
+        except (RecursionError, MemoryError):
+            return self._settled(koan, NOT_TAKEN)
+
+    def _answer(self, work: Submitted, koan: Koan) -> Answer:
+        attempt = work.attempt(koan)
+        if isinstance(attempt, Attempt) or attempt.wrote:
+            return self._enter(koan, work.fill(koan), attempt)
+        if attempt.kind is Kind.BLANK:
+            return Answer(self.book.settled(self.places[koan.name], attempt))
+        try:
+            fill = find_fill(koan.note, work.function(koan), work.helpers)
+        except NotAsGiven:
+            return self._settled(koan, attempt.sentence, True)
+        except Unreadable:
+            return self._settled(koan, attempt.sentence)
+        return Answer(self._enter(koan, fill, None).number, is_changed=True)
+
+    def _settled(self, koan: Koan, sentence: str, is_changed: bool = False) -> Answer:
+        verdict = Verdict(Kind.ERROR, sentence)
+        return Answer(self.book.settled(self.places[koan.name], verdict), is_changed)
+
+    def _enter(
+        self, koan: Koan, fill: Fill, attempt: Attempt | Verdict | None
+    ) -> Answer:
+        """Enter a fill, without what only looks; the same answer is entered once.
+
+        ``attempt`` is None for a fill that did not stand in the koan as given.
+        """
+        place = self.places[koan.name]
+        try:
+            text = _text(fill, self.base.helpers)
+        except (SyntaxError, ValueError):  # some f-strings can't be written down
+            return self._settled(koan, NOT_TAKEN)
+        number = self.book.number_of(place, text)
+        if number is None:
+            if attempt is None or text != fill.text or _is_delicate(fill):
+                attempt = self._put(koan, fill, text)
+            number = self.book.fill(self._entry(koan, text, attempt))
+        return Answer(number)
+
+    def _entry(self, koan: Koan, text: str, attempt: Attempt | Verdict) -> Entry:
+        entry = Entry(self.places[koan.name], text)
+        if isinstance(attempt, Verdict):
+            entry.verdict = attempt
+            entry.rule = self._rule(koan, text) if attempt.kind is Kind.REFUSED else ""
+        return entry
+
+    def _rule(self, koan: Koan, text: str) -> str:
+        fill = self.base.example(koan, text).fill
+        free = self.lesson.course.free
+        refusal = allowed.refusal(fill, self.base.scope(koan), free)
+        return refusal.rule if refusal else ""
+
+    def _put(self, koan: Koan, fill: Fill, text: str) -> Attempt | Verdict:
+        """An answer in the koan as it was given, if it is the same there.
+
+        Python writes some f-strings and texts of several lines in another way.
+        """
+        try:
+            example = self.base.example(koan, text)
+            same = text != fill.text or _dumps(example.fill.nodes) == _dumps(fill.nodes)
+        except (Unreadable, NotAsGiven, ValueError):
+            same = False
+        if not same:
+            return Verdict(Kind.ERROR, NOT_TAKEN)
+        return Submitted(self.base, "\n".join(example.lines)).attempt(koan)
 
 
-def _comes_back(koan: TemplateKoan, fill: Fill, text: str) -> bool:
-    """Whether a fill, written out and put into the koan, is the same once more.
-
-    Python writes some f-strings and texts of several lines in another way.
-    """
-    if not any(_is_delicate(node) for root in fill.nodes for node in ast.walk(root)):
-        return True
-    try:
-        [function] = blanks.parse(koan.filled(text)).body
-    except (Unreadable, ValueError):
-        return False
-    fit = blanks.match([koan.lesson.given.function(koan.name)], [function])
-    return not isinstance(fit, Misfit) and _dumps(fit.fills[0]) == _dumps(fill)
+def _text(fill: Fill, helpers: frozenset[str]) -> str:
+    """A fill as Python would write it: the same for every layout."""
+    if fill.is_expression:
+        return fill.text
+    return "\n".join(map(ast.unparse, looking.without_looking(fill.nodes, helpers)))
 
 
-def _is_delicate(node: ast.AST) -> bool:
-    is_text = isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)
-    return is_text or isinstance(node, ast.JoinedStr)
+def _why(fault: Unreadable) -> str:
+    where = f" (line {fault.line})" if fault.line else ""
+    return f"can't be read: {fault.reason}{where}"
 
 
-def _dumps(fill: Fill) -> Sequence[str]:
-    return [ast.dump(node) for node in fill.nodes]
+def _is_too_long(function: Function) -> bool:
+    statements = sum(isinstance(node, ast.stmt) for node in ast.walk(function))
+    return statements > MAX_STATEMENTS
+
+
+def _is_delicate(fill: Fill) -> bool:
+    return any(
+        isinstance(node, ast.JoinedStr)
+        or (isinstance(node, ast.Constant) and isinstance(node.value, str | bytes))
+        for root in fill.nodes
+        for node in ast.walk(root)
+    )
+
+
+def _dumps(nodes: Sequence[ast.AST]) -> list[str]:
+    return [ast.dump(node) for node in nodes]

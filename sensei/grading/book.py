@@ -6,37 +6,45 @@ learner's record is only the numbers of answers in this book.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sensei.verdicts import Kind, Verdict
 
+UNJUDGED = Verdict(
+    Kind.UNGRADED, "The grader did not come to judge this; run it again."
+)
+
 
 @dataclass(slots=True)
 class Entry:
-    """One answer to one koan (by its index): what was written, what became of it.
+    """One answer to one koan (by its place): what was written, what became of it.
 
-    ``verdict`` is None until it has been judged. ``mistake`` is the sentence of
-    the named mistake that it is. ``rule`` is the rule that a refused fill breaks.
-    ``output`` is what it printed, for the instructor.
+    ``mistake`` is the sentence of the named mistake that it is. ``rule`` is the rule
+    that a refused fill of code breaks. ``output`` is what it printed, for the
+    instructor.
     """
 
     koan: int
     fill: str
-    verdict: Verdict | None = None
+    verdict: Verdict = UNJUDGED
     mistake: str = ""
     rule: str = ""
     output: str = ""
 
     @property
     def kind(self) -> Kind:
-        return self.verdict.kind if self.verdict else Kind.UNGRADED
+        return self.verdict.kind
 
     @property
     def sentence(self) -> str:
-        if self.verdict is None:
-            return "The grader did not come to judge this; run it again."
         return self.verdict.sentence
+
+    def enter(self, report: Mapping[str, str], output: str = "") -> None:
+        """Put in the verdict that a worker reported."""
+        self.verdict = Verdict(Kind(report["kind"]), report["sentence"])
+        self.mistake = report["mistake"]
+        self.output = output
 
     @property
     def order(self) -> tuple[int, str, str, str]:
@@ -55,16 +63,12 @@ class Book:
         """The number of a fill that is in the book already."""
         return self._numbers.get((koan, "fill", fill))
 
-    def fill(self, koan: int, fill: str) -> int:
-        """The number of a fill that is to be judged."""
-        return self._add((koan, "fill", fill), Entry(koan, fill))
-
-    def refused(self, koan: int, fill: str, verdict: Verdict, rule: str) -> int:
-        """The number of a fill that is not run at all."""
-        return self._add((koan, "fill", fill), Entry(koan, fill, verdict, rule=rule))
+    def fill(self, entry: Entry) -> int:
+        """The number of a fill: one that is to be judged, or was without a run."""
+        return self._add((entry.koan, "fill", entry.fill), entry)
 
     def settled(self, koan: int, verdict: Verdict) -> int:
-        """The number of what is no fill: a blank, a file that can't be read."""
+        """The number of what is no fill: a blank, a koan that can't be read."""
         key = (koan, str(verdict.kind), verdict.sentence)
         return self._add(key, Entry(koan, "", verdict))
 
@@ -74,7 +78,7 @@ class Book:
             self.entries.append(entry)
         return self._numbers[key]
 
-    def open(self) -> Iterator[Entry]:
+    def open(self) -> list[Entry]:
         """What still has no verdict, in an order of its own."""
-        waiting = [entry for entry in self.entries if entry.verdict is None]
-        return iter(sorted(waiting, key=lambda entry: (entry.koan, entry.fill)))
+        waiting = [entry for entry in self.entries if entry.verdict is UNJUDGED]
+        return sorted(waiting, key=lambda entry: (entry.koan, entry.fill))

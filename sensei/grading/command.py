@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -52,11 +51,6 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     parser.add_argument(
         "--lessons", help="such as 01-05,07, or all (default: the main path)"
-    )
-    parser.add_argument(
-        "--template",
-        metavar="DIR|GITREF",
-        help="untouched koans (default: this course's own)",
     )
     parser.add_argument(
         "--timeout",
@@ -145,13 +139,9 @@ def _grade(course: Course, options: argparse.Namespace) -> int:
     if not 0 < options.timeout <= 3600 or not 1 <= options.jobs <= 256:
         raise Usage("--timeout: above 0, at most 3600; --jobs: 1 to 256")
     with tempfile.TemporaryDirectory(prefix="sensei-") as folder:
-        scratch = Path(folder)
-        (scratch / "template").mkdir()
-        (scratch / "work").mkdir()
         try:
-            found = template.find(course, options.template, scratch / "template")
-            lessons = template.select(found, options.lessons)
-            against = template.read(found, lessons)
+            lessons = template.select(course, options.lessons)
+            against = template.read(course, lessons)
             names = [files.name for files in lessons]
             entries = submissions.entries(options.submissions, names)
             known = None
@@ -164,7 +154,7 @@ def _grade(course: Course, options: argparse.Namespace) -> int:
             raise Usage(str(error)) from None
         with _out(options.out, options.submissions):
             try:
-                return _grade_into(options, against, entries, known, scratch / "work")
+                return _grade_into(options, against, entries, known, Path(folder))
             except GraderError as error:
                 print(f"sensei: stopped: {_shown(error)}", file=sys.stderr)
             except OSError as error:
@@ -202,13 +192,12 @@ def _grade_into(
     scratch: Path,
 ) -> int:
     from sensei.grading.grader import Grader, Options
-    from sensei.grading.ledger import Ledger
     from sensei.grading.submissions import in_memory
 
     started = time.monotonic()
-    with Ledger(options.out / "ledger.jsonl") as ledger, _Bars() as bars:
+    with _Bars() as bars:
         how = Options(options.jobs, options.timeout, scratch)
-        grader = Grader(template, how, ledger, tell=lambda entry: bars.step())
+        grader = Grader(template, how, tell=lambda entry: bars.step())
         bars.begin("checking that grading works here", len(template.koans))
         with closing(grader):
             graded = grader.grade(
@@ -220,9 +209,8 @@ def _grade_into(
         if known:
             known.enter(graded, grader.learner("", "", in_memory({})))
         bars.begin("writing", len(graded.learners))
-        _write(graded, grader, options, known, bars)
+        _write(graded, options, known, bars)
     seconds = time.monotonic() - started
-    _note_run(options, grader, seconds)
     code = _tell(graded, grader, options.out, seconds)
     for line in known.told() if known else ():
         print(line)
@@ -230,43 +218,18 @@ def _grade_into(
 
 
 def _write(
-    graded: Class,
-    grader: Grader,
-    options: argparse.Namespace,
-    known: Matched | None,
-    bars: _Bars,
+    graded: Class, options: argparse.Namespace, known: Matched | None, bars: _Bars
 ) -> None:
-    from sensei.grading import junit, report, sheets
-    from sensei.grading.ledger import versions
-    from sensei.grading.results import Results
+    from sensei.grading import report, sheets
 
-    course, out = graded.template.course, options.out
-    how = {
-        "versions": versions(course.preload),
-        "arguments": {name: list(values) for name, values in course.arguments.items()},
-        "seconds": grader.options.seconds,
-    }
+    out = options.out
+    how = sheets.graded_with(graded.template.course, options.timeout)
     sheets.write_feedback(graded, out / "feedback", bars.step)
-    sheets.write_results(graded, out / "results.json", how)
     sheets.write_grades(graded, out / "grades.csv", known)
-    results = Results.of(graded, how, options.with_answers)
-    junit.write(results, out / "junit.xml")
-    report.write(results, out / "report.html")
-
-
-def _note_run(options: argparse.Namespace, grader: Grader, seconds: float) -> None:
-    """The one file with times in it."""
-    from sensei.grading.sheets import written
-
-    with written(options.out / "run.json") as file:
-        told = {
-            "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "seconds": round(seconds, 1),
-            "jobs": options.jobs,
-            "distinct_answers": sum(bool(e.fill) for e in grader.book.entries),
-            "judged_in_this_run": grader.judged,
-        }
-        file.write(json.dumps(told, indent=2) + "\n")
+    told = sheets.results(graded, how)
+    sheets.write_results(told, out / "results.json")
+    right = graded.template.right if options.with_answers else {}
+    report.write(told, right, out / "report.html")
 
 
 class _Bars:
@@ -310,8 +273,7 @@ def _tell(graded: Class, grader: Grader, out: Path, seconds: float) -> int:
     answers = sum(bool(entry.fill) for entry in grader.book.entries)
     print(
         f"{_count(len(learners), 'submission')}, {koans} each: "
-        f"{answers} distinct answers, {grader.judged} judged now, "
-        f"in {seconds:.1f} s"
+        f"{answers} distinct answers, in {seconds:.1f} s"
     )
     if learners:
         scores = sorted(marks.total(graded.cells(learner))[0] for learner in learners)
@@ -326,13 +288,10 @@ def _tell(graded: Class, grader: Grader, out: Path, seconds: float) -> int:
         print(f"... and {len(unread) - 10} more that could not be read: see grades.csv")
     if kinds[Kind.UNGRADED]:
         print(f"{kinds[Kind.UNGRADED]} koans are ungraded: the grader failed there.")
-        print("Run the same command again: what was judged is kept.")
+        print("Run the same command again.")
     if grader.trouble:
         print(f"the grader: {_shown(grader.trouble)}")
-    print(
-        f"written to {_shown(out)}: grades.csv, report.html, feedback/, "
-        "results.json, junit.xml"
-    )
+    print(f"written to {_shown(out)}: grades.csv, report.html, feedback/, results.json")
     return INCOMPLETE if unread or kinds[Kind.UNGRADED] else DONE
 
 

@@ -15,9 +15,7 @@ from sensei.grading import submissions
 from sensei.grading.answers import Reader, Taken
 from sensei.grading.book import Book, Entry
 from sensei.grading.judging import Judge
-from sensei.grading.ledger import Keys, Ledger
 from sensei.grading.marks import Class, Learner
-from sensei.grading.pieces import QuickReader
 from sensei.grading.submissions import Submission, Unusable, in_memory
 from sensei.grading.template import Template
 from sensei.grading.workers import GraderError, Warm
@@ -47,21 +45,16 @@ class Grader:
         self,
         template: Template,
         options: Options,
-        ledger: Ledger,
         tell: Callable[[Entry], None] = lambda entry: None,
     ) -> None:
         self.template = template
         self.options = options
-        self.ledger = ledger
-        self.tell = tell
         self.book = Book()
-        self.keys = Keys(template, options.seconds)
-        self.readers: list[Reader] = [
-            QuickReader(template, lesson, self.book) for lesson in template.lessons
+        self.readers = [
+            Reader(template, lesson, self.book) for lesson in template.lessons
         ]
-        self.judged = 0
         self.trouble = ""
-        self._judge = Judge(template, self._start, options.jobs, options.seconds)
+        self._judge = Judge(template, self._start, options.jobs, options.seconds, tell)
 
     # ------------------------------------------------------------------- reading
 
@@ -105,22 +98,11 @@ class Grader:
     # ------------------------------------------------------------------- judging
 
     def judge(self, entries: Sequence[Entry]) -> None:
-        """Bring entries to their verdicts: kept ones, then new ones.
+        """Bring entries to their verdicts.
 
         Raises GraderError where that can't be gone on with.
         """
-        keys = {id(entry): self.keys.of(entry) for entry in entries}
-        new = [e for e in entries if not self.ledger.fill_in(keys[id(e)], e)]
-        for entry in entries:
-            if entry.verdict is not None:
-                self.tell(entry)
-
-        def settled(entry: Entry) -> None:
-            self.ledger.keep(keys[id(entry)], entry)
-            self.judged += 1
-            self.tell(entry)
-
-        self._judge.judge(new, settled)
+        self._judge.judge(entries)
 
     def close(self) -> None:
         self._judge.close()
@@ -140,7 +122,7 @@ class Grader:
         empty = {n.files.name: n.source.decoded.encode() for n in lessons}
         right = self.learner("solutions", "", in_memory(solved))
         blank = self.learner("template", "", in_memory(empty))
-        self.judge(list(self.book.open()))
+        self.judge(self.book.open())
         graded = Class(self.template, self.book, [right, blank])
         for cell in graded.cells(right):
             if cell.kind not in (Kind.PASSED, Kind.SKIPPED):
@@ -174,7 +156,7 @@ class Grader:
         for entry in entries:
             learners.append(self.read(entry))
             read_step()
-        waiting = list(self.book.open())
+        waiting = self.book.open()
         before_judging(len(waiting))
         try:
             self.judge(waiting)

@@ -173,24 +173,19 @@ def grade_one(course: Course, options: argparse.Namespace) -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory(prefix="sensei-") as name:
         scratch = Path(name)
-        (scratch / "template").mkdir()
-        found = template.find(course, options.template, scratch / "template")
-        against = template.read(found, template.select(found, options.lessons))
+        against = template.read(course, template.select(course, options.lessons))
         return results(_graded(against, options, scratch))
 
 
 def _graded(against: Template, options: argparse.Namespace, scratch: Path) -> Class:
     from sensei.grading.grader import Grader, Options
-    from sensei.grading.ledger import Ledger
     from sensei.grading.submissions import Entry
 
-    (scratch / "work").mkdir()
-    how = Options(options.jobs, options.timeout, scratch / "work")
+    how = Options(options.jobs, options.timeout, scratch)
     entry = Entry("submission", "submission", options.submissions)
-    with Ledger(scratch / "ledger.jsonl") as ledger:
-        grader = Grader(against, how, ledger)
-        with closing(grader):
-            return _told_of_trouble(grader.grade([entry]), grader)
+    grader = Grader(against, how)
+    with closing(grader):
+        return _told_of_trouble(grader.grade([entry]), grader)
 
 
 def _told_of_trouble(graded: Class, grader: Grader) -> Class:

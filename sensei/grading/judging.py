@@ -14,7 +14,6 @@ from itertools import groupby, islice
 from typing import Any
 
 from sensei.grading.book import Entry
-from sensei.grading.ledger import enter
 from sensei.grading.template import Template
 from sensei.grading.trial import plain
 from sensei.grading.workers import GraderError, Warm
@@ -49,12 +48,13 @@ class Judge:
         start: Callable[[], Warm],
         jobs: int,
         seconds: float,
+        tell: Callable[[Entry], None],
     ) -> None:
         self.template = template
         self.start = start
         self.jobs = jobs
         self.seconds = seconds
-        self.settled: Callable[[Entry], None] = lambda entry: None
+        self.tell = tell
         self._warm: Warm | None = None
         self._restarts = 0
 
@@ -63,12 +63,11 @@ class Judge:
             self._warm.close()
             self._warm = None
 
-    def judge(self, entries: Iterable[Entry], settled: Callable[[Entry], None]) -> None:
-        """Bring every entry to a verdict; ``settled`` hears of each that has one.
+    def judge(self, entries: Iterable[Entry]) -> None:
+        """Bring every entry to a verdict; ``tell`` hears of each that has one.
 
         Raises GraderError where that can't be gone on with.
         """
-        self.settled = settled
         failed = self._round(self._tasks(entries), self.jobs)
         apart = [entry for task, _ in failed if task.together for entry in task.entries]
         alone = [task for task, _ in failed if not task.together]
@@ -147,8 +146,8 @@ class Judge:
                 message.update(how="reported", what=report["sentence"])
                 return False
         for entry, report in zip(task.entries, reports, strict=True):
-            enter(entry, report, plain(message["output"]) if not task.together else "")
-            self.settled(entry)
+            entry.enter(report, "" if task.together else plain(message["output"]))
+            self.tell(entry)
         return True
 
     # ---------------------------------------------------------------- at the last
@@ -157,7 +156,7 @@ class Judge:
         """The verdict on an answer that came to none, twice."""
         entry.output = plain(message.get("output", ""))
         entry.verdict = self._last_word(entry, message)
-        self.settled(entry)
+        self.tell(entry)
 
     def _last_word(self, entry: Entry, message: Message) -> Verdict:
         how, what = message["how"], message.get("what", "")
@@ -167,7 +166,7 @@ class Judge:
             return Verdict(Kind.UNGRADED, plain(said), line, entry.fill[:200])
         if how == "reported":
             [report] = message["reports"]
-            enter(entry, report)
+            entry.enter(report)
             assert entry.verdict is not None
             return entry.verdict
         if how == "timeout":

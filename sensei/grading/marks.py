@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -14,9 +13,9 @@ from sensei.verdicts import Kind
 NO_COUNT = (Kind.SKIPPED, Kind.UNGRADED)
 
 
-@dataclass(slots=True)
+@dataclass
 class Learner:
-    """One learner: small, for there may be ten thousand.
+    """One learner.
 
     ``numbers`` are those of the answers in the book, a koan each. ``problem`` is
     why the whole submission could not be read ("" if it could); ``remarks`` are
@@ -27,7 +26,7 @@ class Learner:
     id: str
     name: str
     problem: str = ""
-    numbers: array[int] = field(default_factory=lambda: array("I"))
+    numbers: list[int] = field(default_factory=list)
     remarks: tuple[str, ...] = ()
     changed: tuple[int, ...] = ()
     absent: tuple[str, ...] = ()

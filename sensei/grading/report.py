@@ -1,17 +1,16 @@
 """report.html: where a class is stuck, on one page for its instructor.
 
-The page needs nothing but itself: styles and script are in it and are allowed
-by their hashes, and its policy forbids every request. Without the script it
-still tells all but the heat map. What learners wrote is text everywhere.
+The page needs nothing but itself: its styles are in it and are allowed by their
+hash, it has no script, and its policy forbids every request. What learners wrote
+is text everywhere.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import json
-from array import array
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,13 +19,14 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from sensei.grading.results import Record, Results
 from sensei.grading.sheets import written
 from sensei.grading.shown import clean, shortened
 
+Record = Mapping[str, Any]
 TEMPLATES = Path(__file__).parent / "templates"
 LONGEST_NAME = 80
 LONGEST_FILL = 300
+LONGEST_TITLE = 120  # of a cell: it is there for each that fell
 LINES = 12  # of one fill
 SHOWN = 8  # wrong answers to a koan
 CANDIDATE = 3  # learners who gave an answer that has no name
@@ -35,7 +35,7 @@ OPEN = 3  # koans whose answers are unfolded at first
 
 @dataclass(frozen=True)
 class Kind:
-    """How a verdict looks: a sign besides the colour, and a letter in the data."""
+    """How a verdict looks: a sign besides the colour; its letter is for the styles."""
 
     name: str
     sign: str
@@ -67,13 +67,13 @@ BY_NAME = {kind.name: kind for kind in KINDS}
 
 @dataclass
 class Given:
-    """One wrong answer to a koan, and the places of the learners who gave it."""
+    """One wrong answer to a koan, and how many learners gave it."""
 
     fill: str
     kind: Kind
     says: str
     named: bool
-    learners: array[int] = field(default_factory=lambda: array("I"))
+    times: int = 0
 
     @property
     def shown(self) -> str:
@@ -85,17 +85,21 @@ class Given:
         return (
             not self.named
             and self.kind.name in ("wrong", "failed")
-            and len(self.learners) >= CANDIDATE
+            and self.times >= CANDIDATE
             and 0 < len(self.fill) <= LONGEST_FILL
         )
 
 
 @dataclass
 class Koan:
-    """One koan and what a class made of it; ``place`` counts along the path."""
+    """One koan and what a class made of it; ``place`` counts along the path.
+
+    ``is_first`` is for the first of a lesson, where the heat map draws a line.
+    """
 
     place: int
     lesson: str
+    is_first: bool
     name: str
     asks: str
     right: str
@@ -117,9 +121,7 @@ class Koan:
     @cached_property
     def wrong(self) -> list[Given]:
         """Its wrong answers, the most-given first."""
-        return sorted(
-            self.given.values(), key=lambda given: (-len(given.learners), given.fill)
-        )
+        return sorted(self.given.values(), key=lambda given: (-given.times, given.fill))
 
     @property
     def often(self) -> list[Given]:
@@ -139,22 +141,22 @@ class Koan:
         return "\n\n".join(
             f"[[{self.name}.mistakes]]\n"
             f"fill = {toml(given.fill)}\n"
-            f'says = "(given by {len(given.learners)}: say what is behind it)"'
+            f'says = "(given by {given.times}: say what is behind it)"'
             for given in self.candidates
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Learner:
-    """One learner: points (of each lesson in ``lessons``), a letter for each koan."""
+    """One learner: points, and for each koan its verdict and what is told of it."""
 
+    id: str
     name: str
     total: int
     max: int
-    letters: str
+    cells: tuple[tuple[Koan, Kind, str], ...]
     absent: tuple[str, ...]
     problem: str
-    lessons: tuple[int, ...]
 
     @property
     def percent(self) -> int:
@@ -162,46 +164,60 @@ class Learner:
 
 
 class Board:
-    """A class, counted: what the page shows."""
+    """A class, counted: what the page shows.
 
-    def __init__(self, results: Results) -> None:
-        self.results = results
+    ``told`` is what results.json holds; ``right`` are the right answers by their
+    koans, only where they may be shown.
+    """
+
+    def __init__(self, told: Record, right: Mapping[str, str]) -> None:
+        self.told = told
+        koans = [
+            (lesson, koan) for lesson in told["lessons"] for koan in lesson["koans"]
+        ]
         self.koans = [
             Koan(
                 place,
                 lesson["lesson"],
+                koan is lesson["koans"][0] and place > 0,
                 koan["koan"],
                 koan["asks"],
-                code(results.right.get(koan["koan"], "")),
+                code(right.get(koan["koan"], "")),
             )
-            for place, (lesson, koan) in enumerate(results.koans)
+            for place, (lesson, koan) in enumerate(koans)
         ]
-        self.learners = [
-            self._learner(place, told) for place, told in enumerate(results.learners())
-        ]
+        self.learners = sorted(
+            map(self._learner, told["learners"]),
+            key=lambda learner: (learner.name.casefold(), learner.id),
+        )
 
-    def _learner(self, place: int, told: Record) -> Learner:
-        for koan, cell in zip(self.koans, told["koans"], strict=True):
-            self._count(koan, place, cell)
+    def _learner(self, told: Record) -> Learner:
         return Learner(
+            told["id"],
             shortened(clean(told["name"]), LONGEST_NAME) or told["id"],
             told["total"],
             told["max"],
-            "".join(BY_NAME[cell["verdict"]].letter for cell in told["koans"]),
+            tuple(
+                self._cell(koan, cell)
+                for koan, cell in zip(self.koans, told["koans"], strict=True)
+            ),
             tuple(told["missing_lessons"]),
             shortened(clean(told["problem"] or "")),
-            tuple(got for got, _ in told["lessons"].values()),
         )
 
-    def _count(self, koan: Koan, place: int, cell: Record) -> None:
+    def _cell(self, koan: Koan, cell: Record) -> tuple[Koan, Kind, str]:
+        """Count a cell; gives it with what was written, where the learner fell."""
         koan.counts[cell["verdict"]] += 1
         kind = BY_NAME[cell["verdict"]]
         if not kind.fell:
-            return
+            return koan, kind, ""
         number = cell["answer"]
         if number not in koan.given:
-            koan.given[number] = _given(self.results.answers[number], kind)
-        koan.given[number].learners.append(place)
+            koan.given[number] = _given(self.told["answers"][number], kind)
+        given = koan.given[number]
+        given.times += 1
+        title = f"{koan.lesson} {koan.title}: {kind.name}: {clean(given.fill)}"
+        return koan, kind, shortened(title, LONGEST_TITLE)
 
     # ------------------------------------------------------------------ the parts
 
@@ -245,7 +261,7 @@ class Board:
     @property
     def nothing(self) -> list[Learner]:
         """Who handed in nothing that could be read."""
-        everything = len(self.results.lessons)
+        everything = len(self.told["lessons"])
         return [
             learner
             for learner in self.learners
@@ -266,23 +282,10 @@ class Board:
         """Learners who handed in something."""
         return len(self.learners) - len(self.nothing)
 
-    def data(self) -> dict[str, Any]:
-        """What the script draws the heat map from."""
-        return {
-            "kinds": {kind.letter: [kind.name, kind.sign] for kind in KINDS},
-            "fell": "".join(kind.letter for kind in KINDS if kind.fell),
-            "lessons": [
-                [lesson["lesson"], lesson["title"]] for lesson in self.results.lessons
-            ],
-            "koans": [[koan.lesson, koan.title, koan.fell] for koan in self.koans],
-            "learners": [
-                [learner.name, learner.total, learner.max, learner.letters]
-                for learner in self.learners
-            ],
-            "given": [
-                [given.learners.tolist() for given in koan.often] for koan in self.koans
-            ],
-        }
+    @property
+    def most(self) -> int:
+        """How many fell where most did."""
+        return max((koan.fell for koan in self.koans), default=0)
 
 
 def _given(answer: Record, kind: Kind) -> Given:
@@ -338,9 +341,9 @@ def _toml_character(character: str) -> str:
 # ------------------------------------------------------------------------ the page
 
 
-def page(results: Results) -> str:
+def page(told: Record, right: Mapping[str, str]) -> str:
     """The whole page."""
-    board = Board(results)
+    board = Board(told, right)
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -350,18 +353,15 @@ def page(results: Results) -> str:
     )
     environment.filters["prose"] = prose
     style = (TEMPLATES / "report.css").read_text("utf-8")
-    script = (TEMPLATES / "report.js").read_text("utf-8")
+    style += f".heat {{ --columns: {len(board.koans)}; }}\n"
     return environment.get_template("report.html.j2").render(
         board=board,
         kinds=KINDS,
-        with_answers=bool(results.right),
+        with_answers=bool(right),
         open_at_first=OPEN,
         candidate=CANDIDATE,
         style=Markup(style),
-        script=Markup(script),
         style_hash=_hash(style),
-        script_hash=_hash(script),
-        data=_data(board.data()),
     )
 
 
@@ -370,15 +370,7 @@ def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(digest).decode()
 
 
-def _data(value: object) -> Markup:
-    """JSON that no name in it can end."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)
-
-
-def write(results: Results, path: Path) -> None:
+def write(told: Record, right: Mapping[str, str], path: Path) -> None:
     """Write report.html."""
     with written(path) as file:
-        file.write(page(results))
+        file.write(page(told, right))

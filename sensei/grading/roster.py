@@ -205,12 +205,11 @@ def key(text: str) -> str:
 
 
 def name_keys(name: str) -> set[str]:
-    """The ways in which a name may be written together: Doe, Jane as janedoe."""
-    words = name.replace(",", " ").split()
-    turned = [words[i:] + words[:i] for i in range(len(words))]
-    spelled = {"".join(way) for way in turned}
-    bare = {"".join(c for c in text if c.isascii()) for text in spelled}
-    return {key(text) for text in spelled | bare} - {""}
+    """Jane Doe and Doe, Jane are both janedoe and, as Canvas has it, doejane."""
+    last, comma, first = name.partition(",")
+    if not comma:
+        first, _, last = name.rpartition(" ")
+    return {key(first + last), key(last + first)} - {""}
 
 
 class Index:

@@ -2,7 +2,7 @@
 
 Each file is written beside its place and then moved there, so that a reader
 never sees half of one. There is no date in any of them: the same class gives
-the same bytes. Files are written learner by learner, so memory stays small.
+the same bytes.
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ import contextlib
 import csv
 import json
 import os
+import platform
 from collections.abc import Callable, Iterator, Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from sensei.course import Course
 from sensei.grading import marks
 from sensei.grading.marks import Cell, Class, Learner
 from sensei.grading.shown import cell as csv_cell
@@ -24,8 +27,6 @@ from sensei.verdicts import Kind
 
 if TYPE_CHECKING:
     from sensei.grading.roster import Matched
-
-Items = Callable[[], Iterator[dict[str, Any]]]
 
 HEADING = "# Feedback for "
 HINTED = (Kind.BLANK, Kind.WRONG, Kind.FAILED, Kind.TIMEOUT)
@@ -141,44 +142,39 @@ def _koan(cell: Cell) -> str:
 # -------------------------------------------------------------------- results.json
 
 
-def results(
-    graded: Class, how: Mapping[str, object]
-) -> tuple[dict[str, Any], Items, Items]:
-    """Everything, as results.schema.json has it; ``how`` says how it was graded.
+def graded_with(course: Course, seconds: float) -> dict[str, Any]:
+    """What answers ran on: versions, arguments, the time limit."""
+    found = {"python": platform.python_version(), "machine": platform.machine()}
+    for package in sorted({module.partition(".")[0] for module in course.preload}):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "?"
+    arguments = {name: list(values) for name, values in course.arguments.items()}
+    return {"versions": found, "arguments": arguments, "seconds": seconds}
 
-    Gives what stands before the answers, the answers, and the learners.
-    """
+
+def results(graded: Class, how: Mapping[str, object]) -> dict[str, Any]:
+    """Everything, as results.schema.json has it; ``how`` says how it was graded."""
     order = sorted(
         {number for learner in graded.learners for number in learner.numbers},
         key=lambda number: graded.book.entries[number].order,
     )
     places = {number: place for place, number in enumerate(order)}
-    return (
-        {"version": 1, "graded_with": how, "lessons": _lessons(graded)},
-        lambda: (_answer(graded, number) for number in order),
-        lambda: (_learner(graded, who, places) for who in graded.learners),
-    )
+    return {
+        "version": 1,
+        "graded_with": how,
+        "lessons": _lessons(graded),
+        "answers": [_answer(graded, number) for number in order],
+        "learners": [_learner(graded, who, places) for who in graded.learners],
+    }
 
 
-def write_results(graded: Class, path: Path, how: Mapping[str, object]) -> None:
-    """Write results.json, learner by learner."""
-    head, answers, learners = results(graded, how)
+def write_results(told: Mapping[str, Any], path: Path) -> None:
+    """Write results.json."""
     with written(path) as file:
-        file.write(_dumps(head)[:-1])
-        file.write(',\n"answers": [')
-        _write_items(file, answers())
-        file.write('],\n"learners": [')
-        _write_items(file, learners())
-        file.write("]}\n")
-
-
-def _write_items(file: TextIO, items: Iterator[dict[str, Any]]) -> None:
-    for i, item in enumerate(items):
-        file.write(f"{',' if i else ''}\n{_dumps(item)}")
-
-
-def _dumps(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"))
+        json.dump(told, file, separators=(",", ":"))
+        file.write("\n")
 
 
 def _lessons(graded: Class) -> list[dict[str, Any]]:
