@@ -20,8 +20,7 @@
 #
 # It does not protect from a hole in the kernel or in Docker, nor the grades/ of one
 # class from an answer in it: that is what the rules for answers and the workers'
-# own limits are for. A roster, or koans of your own for --template, are mounted as
-# further volumes, read-only.
+# own limits are for. A roster is mounted as a further volume, read-only.
 
 FROM python:3.12-slim
 
@@ -32,9 +31,10 @@ WORKDIR /course
 COPY pyproject.toml README.md LICENSE conftest.py ./
 COPY sensei sensei
 COPY koans koans
+COPY course course
 COPY solutions solutions
 RUN pip install --no-cache-dir --editable ".[grade]" \
-    && python -m compileall -q sensei koans solutions
+    && python -m compileall -q sensei koans course
 
 ENV HOME=/tmp PYTHONDONTWRITEBYTECODE=1
 # A user that the host has not: limits on processes count all of a user's, everywhere.

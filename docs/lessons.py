@@ -14,7 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from sensei.course import Course, LessonFiles  # noqa: E402
+from sensei.course import Course  # noqa: E402
+from sensei.lesson import Lesson  # noqa: E402
 
 BEGIN, END = "<!-- lessons: docs/lessons.py writes this -->\n", "<!-- /lessons -->\n"
 
@@ -25,20 +26,19 @@ def table() -> str:
     assert course is not None
     rows = ["| lesson | | koans | what you will be able to say |", "|---|---|---:|---|"]
     part = ""
-    for files in course.lessons:
-        if files.part != part:
-            part = files.part
+    for lesson in course.lessons:
+        if lesson.part != part:
+            part = lesson.part
             rows.append(f"| | *{part.replace('_', ' ')}, by choice* | | |")
-        rows.append(_row(files))
+        rows.append(_row(lesson))
     return "\n".join(rows) + "\n"
 
 
-def _row(files: LessonFiles) -> str:
-    lesson = files.read()
-    docstring = ast.get_docstring(ast.parse(lesson.source.decoded)) or ""
-    title = docstring.partition("\n")[0].removeprefix(files.number).strip()
+def _row(lesson: Lesson) -> str:
+    docstring = ast.get_docstring(ast.parse(lesson.path.read_text("utf-8"))) or ""
+    title = docstring.partition("\n")[0].removeprefix(lesson.number).strip()
     learned = lesson.notes.learned
-    return f"| {files.number} | {title} | {len(lesson.notes.koans)} | {learned} |"
+    return f"| {lesson.number} | {title} | {len(lesson.koans)} | {learned} |"
 
 
 def with_table(readme: str) -> str:

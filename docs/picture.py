@@ -55,7 +55,7 @@ ANSWERS = {
 
 def screen(folder: Path) -> str:
     """What a terminal shows for `python -m pytest` on a path just begun."""
-    for name in ("koans", "solutions", "sensei"):
+    for name in ("koans", "course", "solutions", "sensei"):
         ignore = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, folder / name, ignore=ignore)
     for name in ("conftest.py", "pyproject.toml"):

@@ -10,17 +10,14 @@ when it fails is the fence around grading.
 from __future__ import annotations
 
 import ast
-import builtins
 import itertools
-import tomllib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sensei.blanks import Fill, find_blanks
-from sensei.source import Function
+from sensei.blanks import Fill
+from sensei.free import Free, is_dunder, words
+from sensei.scope import COMPREHENSIONS, Bindings, Scope, binds, bound, own, source_of
 
 MAX_TEXT = 10_000  # characters of its names and texts; the longest solution has 200
 MAX_NODES = 2_000
@@ -49,8 +46,6 @@ RULES = {
     "rebinding": "`{}` is given, and has to stay what it is. Take another name.",
     "deleting": "`{}` is given, and has to stay. Take the del out.",
     "import": "`{}` is not on the list of what an answer may import. Find another way.",
-    "default": "`{}`: a function in an answer has no default values. Use what you "
-    "need inside the function.",
     "decorator": "`@{}`: only what was imported may stand behind an @. Call the "
     "function instead.",
 }
@@ -76,10 +71,6 @@ PLAIN_CALLS = {
 }
 
 
-class AllowedError(Exception):
-    """A free.toml that can't be used: it names the file, the key and the fault."""
-
-
 @dataclass(frozen=True)
 class Refusal:
     """Why a fill may not run: the rule, a sentence for the learner, the line."""
@@ -88,222 +79,6 @@ class Refusal:
     sentence: str
     line: int
 
-
-# ---------------------------------------------------------------------- free.toml
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-BUILTINS = _words(
-    """abs all any ascii bin bool breakpoint bytes callable chr complex dict divmod
-    enumerate filter float format frozenset getattr hasattr hash hex id int isinstance
-    issubclass iter len list map max min next oct ord pow print range repr reversed
-    round set setattr slice sorted str sum tuple type zip
-    ArithmeticError AssertionError AttributeError Exception FloatingPointError
-    IndexError KeyError LookupError NameError NotImplementedError OverflowError
-    RuntimeError StopIteration TypeError UnboundLocalError ValueError
-    ZeroDivisionError"""
-)
-ATTRIBUTES = _words(
-    """add append bit_length capitalize clear conjugate copy count denominator
-    difference discard endswith extend get imag index insert intersection is_integer
-    isdigit isdisjoint issubset issuperset items join keys lower lstrip numerator pop
-    popitem real remove replace reverse rstrip setdefault sort split splitlines
-    startswith strip symmetric_difference title union update upper values"""
-)
-MODULES = {
-    "copy": _words("copy deepcopy"),
-    "math": _words(
-        """ceil comb copysign cos dist e exp fabs floor fmod frexp fsum gcd hypot inf
-        isclose isfinite isinf isnan isqrt lcm ldexp log log10 log1p log2 modf nan
-        nextafter pi pow prod remainder sin sqrt tan tanh tau trunc ulp"""
-    ),
-}
-
-
-@dataclass(frozen=True)
-class Free:
-    """The names on the list: plain Python's, and those that a free.toml adds.
-
-    ``attributes`` are of everything but modules, ``assignable`` those that may be
-    given a value, ``modules`` has the names of each module; * ? [ ] as in file names.
-    """
-
-    builtins: frozenset[str] = BUILTINS
-    attributes: frozenset[str] = ATTRIBUTES
-    assignable: frozenset[str] = frozenset()
-    modules: Mapping[str, frozenset[str]] = field(default_factory=MODULES.copy)
-
-    @classmethod
-    def load(cls, path: Path | None) -> Free:
-        """What a free.toml says (None: plain Python alone); raises AllowedError."""
-        if path is None:
-            return cls()
-        table = _table(path)
-        keys = ("builtins", "attributes", "assignable")
-        own, attributes, assignable = (_names(path, k, table.pop(k, [])) for k in keys)
-        modules = dict(_modules(path, table.pop("modules", {})))
-        if table:
-            raise AllowedError(f"{path}: does not know {', '.join(table)}")
-        for name in own:
-            if not hasattr(builtins, name):
-                raise AllowedError(f"{path}: builtins: Python has no {name}")
-        modules |= {
-            m: names | modules.get(m, _words("")) for m, names in MODULES.items()
-        }
-        attributes |= ATTRIBUTES | assignable
-        return cls(BUILTINS | own, attributes, assignable, modules)
-
-    def lists(self, module: str, name: str) -> bool:
-        """Whether a name of a module is on its list."""
-        words = self.modules.get(module, frozenset())
-        return name in words or (
-            not name.startswith("_") and any(fnmatchcase(name, word) for word in words)
-        )
-
-
-def _table(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise AllowedError(f"{path}: can't be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise AllowedError(f"{path}: not UTF-8 at byte {error.start}") from None
-    except (ValueError, RecursionError) as error:  # a TOMLDecodeError is the former
-        raise AllowedError(f"{path}: {error}") from None
-
-
-def _modules(path: Path, tables: object) -> Iterator[tuple[str, frozenset[str]]]:
-    if not isinstance(tables, dict):
-        raise AllowedError(f"{path}: modules: should be a table")
-    for module, names in tables.items():
-        if not all(map(str.isidentifier, module.split("."))):
-            raise AllowedError(f"{path}: modules: {module!r} is no name of a module")
-        yield module, _names(path, f"modules: {module}", names, globs="*?[]-")
-
-
-def _names(path: Path, key: str, names: object, globs: str = "") -> frozenset[str]:
-    if not isinstance(names, list):
-        raise AllowedError(f"{path}: {key}: should be a list of names")
-    for name in names:
-        if not isinstance(name, str) or not _can_be_listed(name, globs):
-            raise AllowedError(f"{path}: {key}: {name!r} can't be listed")
-    return frozenset(names)
-
-
-def _can_be_listed(name: str, globs: str) -> bool:
-    letters = "".join("x" if letter in globs else letter for letter in name)
-    return letters.isidentifier() and not _is_dunder(letters)
-
-
-# ------------------------------------------------------------------ a koan's scope
-
-Bindings = dict[str, str | None]  # each name with what it imports, if it does
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_SCOPES = (*_COMPREHENSIONS, ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef)
-
-
-@dataclass(frozen=True)
-class Scope:
-    """The names that a koan gives to its fill.
-
-    ``given`` are those of them that a fill may not rebind, ``imports`` what a name
-    stands for ("os.path" after ``from os import path``), ``classes`` the lesson's own.
-    """
-
-    known: frozenset[str]
-    given: frozenset[str]
-    imports: Mapping[str, str]
-    classes: frozenset[str]
-
-
-def scope_of(
-    module_body: Sequence[ast.stmt], koan: Function, fill: Fill | None = None
-) -> Scope:
-    """The scope of a koan with ``__`` in it or, where that is filled, with the fill."""
-    blank = {id(node) for node in (fill.nodes if fill else find_blanks(koan))}
-    top = dict(_bound(module_body))
-    inside: Bindings = {}
-    for node in ast.walk(koan):  # from the outer scopes to the inner ones
-        if isinstance(node, _SCOPES) and any(id(n) in blank for n in ast.walk(node)):
-            inside |= _own(node, blank)
-    names = {**top, **inside}
-    imports = {name: path for name, path in names.items() if path}
-    functions = {node.name for node in ast.walk(koan) if isinstance(node, Function)}
-    classes = {node.name for node in module_body if isinstance(node, ast.ClassDef)}
-    return Scope(
-        known=frozenset(names),
-        given=frozenset(
-            name
-            for name in names
-            if name not in inside or name in imports or name in functions
-        ),
-        imports=imports,
-        classes=frozenset(classes - inside.keys()),
-    )
-
-
-def _own(scope: ast.AST, without: Collection[int] = ()) -> Bindings:
-    """The names of a scope that is opened inside a koan."""
-    match scope:
-        case ast.FunctionDef() | ast.AsyncFunctionDef():
-            return dict(_bound([scope.args, *scope.body], without))
-        case ast.Lambda():
-            return dict(_bound([scope.args, scope.body], without))
-    generators: list[ast.comprehension] = getattr(scope, "generators", [])
-    return dict(_bound([generator.target for generator in generators], without))
-
-
-def _bound(
-    nodes: Iterable[ast.AST], without: Collection[int] = ()
-) -> Iterator[tuple[str, str | None]]:
-    """The names that nodes bind in the scope that they stand in."""
-    for node in nodes:
-        if id(node) in without:
-            continue
-        yield from _binds(node)
-        below: Iterable[ast.AST] = ast.iter_child_nodes(node)
-        match node:
-            case ast.Lambda() | ast.FunctionDef() | ast.AsyncFunctionDef():
-                continue
-            case ast.ClassDef() | ast.arg():
-                continue
-            case ast.comprehension():  # its target is bound in a scope of its own
-                below = [node.iter, *node.ifs]
-            case ast.AnnAssign():  # what stands in the annotation never runs
-                below = [node.target, *filter(None, [node.value])]
-        yield from _bound(below, without)
-
-
-def _binds(node: ast.AST) -> Iterator[tuple[str, str | None]]:
-    """The names that one node binds, each with what it imports."""
-    match node:
-        case ast.Name(ctx=ast.Store() | ast.Del()):
-            yield node.id, None
-        case ast.arg():
-            yield node.arg, None
-        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-            yield node.name, None
-        case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
-            yield name, None
-        case ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
-            yield name, None
-        case ast.Import():
-            for alias in node.names:
-                first = alias.name.partition(".")[0]
-                yield alias.asname or first, alias.name if alias.asname else first
-        case ast.ImportFrom():
-            for alias in node.names:
-                yield alias.asname or alias.name, f"{_source(node)}.{alias.name}"
-
-
-def _source(node: ast.ImportFrom) -> str:
-    return "." * node.level + (node.module or "")
-
-
-# ---------------------------------------------------------------------- the asking
 
 Looks = Callable[[ast.stmt], bool]
 
@@ -319,7 +94,7 @@ def refusal(
     try:
         _check_size(fill)
         reader = _Reader(scope, free, looks)
-        reader.within(None, dict(_bound(fill.nodes)), fill.nodes)
+        reader.within(None, dict(bound(fill.nodes)), fill.nodes)
     except _Refused as refused:
         return refused.refusal
     return None
@@ -358,12 +133,8 @@ def _length(node: ast.AST) -> int:
     return len(word) if isinstance(word, str | bytes) else 0
 
 
-def _is_dunder(name: str) -> bool:
-    return name.startswith("__") or name.endswith("__")
-
-
 _MARKS = (ast.expr_context, ast.boolop, ast.operator, ast.unaryop, ast.cmpop)
-_ASKING_CALLS = _words("isinstance issubclass print repr str")
+_ASKING_CALLS = words("isinstance issubclass print repr str")
 _ASKING = (ast.Compare, ast.MatchValue, ast.FormattedValue)
 _PASSING = (ast.Tuple, ast.List, ast.Set, ast.BinOp)
 
@@ -415,7 +186,7 @@ class _Reader:
                 self.delete(node)
         elif path := self.path(node):
             self.imported(path, node, asked)
-        elif node.id in self.scope.classes and not asked and not self.is_own(node.id):
+        elif node.id in self.scope.classes and not asked and not self.isown(node.id):
             raise _Refused("bare class", node)
         elif not self.is_known(node.id):
             if node.id not in self.free.builtins:
@@ -423,16 +194,16 @@ class _Reader:
             self.handed_on(node.id, node)
 
     def spell(self, name: str, node: ast.AST) -> None:
-        if _is_dunder(name):
+        if is_dunder(name):
             raise _Refused("dunder", node)
         if name.startswith("_") and name != "_" and name not in self.scope.known:
             raise _Refused("private", node, name)
 
-    def is_own(self, name: str) -> bool:
+    def isown(self, name: str) -> bool:
         return any(name in names for _, names in self.frames)
 
     def is_known(self, name: str) -> bool:
-        return name in self.scope.known or self.is_own(name)
+        return name in self.scope.known or self.isown(name)
 
     def handed_on(self, function: str, node: ast.AST) -> None:
         if function in PLAIN_CALLS:
@@ -458,7 +229,7 @@ class _Reader:
         if end == len(parts):
             raise _Refused("whole module", node)
         if not self.free.lists(".".join(parts[:end]), parts[end]):
-            raise _Refused("dunder" if _is_dunder(parts[-1]) else "module", node)
+            raise _Refused("dunder" if is_dunder(parts[-1]) else "module", node)
         for attribute in parts[end + 1 :]:
             self.listed(attribute, node)
         if end + 1 == len(parts) and parts[end][0].isupper() and not asked:
@@ -475,7 +246,7 @@ class _Reader:
             self.visit(node.value, asked=isinstance(node.value, ast.Name))
 
     def listed(self, attribute: str, node: ast.AST) -> None:
-        if _is_dunder(attribute):
+        if is_dunder(attribute):
             raise _Refused("dunder", node)
         if attribute not in self.free.attributes:
             raise _Refused("attribute", node, more=attribute)
@@ -496,8 +267,9 @@ class _Reader:
             root = root.value
         is_class = isinstance(root, ast.Name) and root.id in self.scope.classes
         if self.path(root) or is_class or attribute not in self.free.assignable:
-            names = (f".{name}" for name in sorted(self.free.assignable))
-            more = ", ".join(["names", "entries such as x[0]", *names])
+            more = "names, entries such as x[0]"
+            if names := [f".{name}" for name in sorted(self.free.assignable)]:
+                more += f", and of a value (no class, no module) {', '.join(names)}"
             raise _Refused("assignment", node, more=more)
         self.visit(owner)
 
@@ -525,7 +297,7 @@ class _Reader:
     def walrus(self, node: ast.NamedExpr, asked: bool) -> None:
         """Its name is in the function around, whatever comprehensions lie between."""
         self.visit(node.value)
-        around = [isinstance(opener, _COMPREHENSIONS) for opener, _ in self.frames]
+        around = [isinstance(opener, COMPREHENSIONS) for opener, _ in self.frames]
         at = len(around) - 1 - around[::-1].index(False)
         self.bind(node.target.id, node, at=at)
 
@@ -533,17 +305,17 @@ class _Reader:
         for alias in node.names:
             whole = alias.name
             if isinstance(node, ast.ImportFrom):
-                whole = f"{_source(node)}.{alias.name}"
-                if self.free.lists(_source(node), alias.name):
+                whole = f"{source_of(node)}.{alias.name}"
+                if self.free.lists(source_of(node), alias.name):
                     continue
             if whole not in self.free.modules:
                 raise _Refused("import", node)
-        for name, path in _binds(node):
+        for name, path in binds(node):
             self.bind(name, node, path)
 
     def captures(self, node: ast.AST, asked: bool) -> None:
         """``except ... as name``, ``case ... as name``."""
-        for name, _ in _binds(node):
+        for name, _ in binds(node):
             self.bind(name, node)
         for child in ast.iter_child_nodes(node):
             self.visit(child, asked=isinstance(node, ast.ExceptHandler))
@@ -597,7 +369,7 @@ class _Reader:
         for part in others:
             parts += [part.target, part.iter, *part.ifs]
         values = (c for c in ast.iter_child_nodes(node) if c not in node.generators)
-        self.within(node, _own(node), [*parts, *values])
+        self.within(node, own(node), [*parts, *values])
 
     def function(self, node: ast.FunctionDef, asked: bool) -> None:
         for decorator in node.decorator_list:
@@ -615,13 +387,13 @@ class _Reader:
     def scope_within(
         self, node: ast.AST, arguments: ast.arguments, body: Sequence[ast.AST]
     ) -> None:
-        for default in filter(None, [*arguments.defaults, *arguments.kw_defaults]):
-            raise _Refused("default", default)
+        # Worked out where the function is defined, not inside it.
+        self.visit_all([*arguments.defaults, *arguments.kw_defaults])
         single = filter(None, (arguments.vararg, arguments.kwarg))
         several = (arguments.posonlyargs, arguments.args, arguments.kwonlyargs)
         every = [*itertools.chain(*several), *single]
         self.visit_all((argument.annotation for argument in every), asked=True)
-        self.within(node, _own(node), [*every, *body])
+        self.within(node, own(node), [*every, *body])
 
     def argument(self, node: ast.arg, asked: bool) -> None:
         self.bind(node.arg, node)
@@ -647,7 +419,7 @@ _FORMS: dict[type[ast.AST], Callable[[_Reader, Any, bool], None]] = {
         _Reader.parts,
     ),
     **dict.fromkeys((ast.Import, ast.ImportFrom), _Reader.imports),
-    **dict.fromkeys(_COMPREHENSIONS, _Reader.comprehension),
+    **dict.fromkeys(COMPREHENSIONS, _Reader.comprehension),
     **dict.fromkeys((ast.ExceptHandler, ast.MatchAs, ast.MatchStar), _Reader.captures),
     ast.Name: _Reader.name,
     ast.Attribute: _Reader.attribute,

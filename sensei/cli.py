@@ -1,39 +1,45 @@
 """The command ``sensei``: what a learner or an instructor does beside pytest.
 
-Each command is a module with ``add_command``; the course it works on is the one
-of the current folder.
+Each command is a module with ``add_command``, imported when it is called; the
+course it works on is the one of the current folder.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sensei import reset
-from sensei.allowed import AllowedError
 from sensei.course import Course, CourseError
-from sensei.grading import command as grade
-from sensei.grading import gradescope
+from sensei.free import FreeError
 from sensei.notes import NotesError
-from sensei.watching import command as watch
+from sensei.reset import ResetError
 
 UNUSABLE = 2
 INTERRUPTED = 130
+COMMANDS = {
+    "reset": "sensei.reset",
+    "watch": "sensei.watching.command",
+    "grade": "sensei.grading.command",
+    "gradescope-zip": "sensei.grading.gradescope",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; gives the exit code, 2 for one that can't be used."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
     parser = argparse.ArgumentParser(prog="sensei", description="Beside pytest.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (reset, watch, grade, gradescope):
-        module.add_command(commands)
-    options = parser.parse_args(arguments)
+    called = [name for name in COMMANDS if words[:1] == [name]]
+    for name in called or COMMANDS:
+        importlib.import_module(COMMANDS[name]).add_command(commands)
+    options = parser.parse_args(words)
     try:
         code: int = options.run(find_course(Path.cwd()), options)
         return code
-    except (CourseError, NotesError, AllowedError, reset.ResetError) as error:
+    except (CourseError, NotesError, FreeError, ResetError) as error:
         print(f"sensei: {error}", file=sys.stderr)
         return UNUSABLE
     except KeyboardInterrupt:

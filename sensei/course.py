@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from sensei.allowed import Free
+from sensei.free import Free
 from sensei.lesson import Lesson
 from sensei.timeline import Event
 
@@ -123,7 +123,7 @@ class Course:
 
     @cached_property
     def free(self) -> Free:
-        """What code may use; raises AllowedError."""
+        """What code may use; raises FreeError."""
         return Free.load(self.free_path)
 
     def find_helpers(self) -> None:

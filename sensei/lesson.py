@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from sensei import blanks, edit, looking, notes, source
 from sensei.blanks import Fill, Misfit
 from sensei.notes import LessonNotes, Note
+from sensei.scope import Scope
 from sensei.source import Function
 
 if TYPE_CHECKING:
@@ -159,6 +160,7 @@ class Pristine:
         self._functions = functions(self.tree.body)
         self._notes = loaded
         self._koans: dict[str, tuple[Function, Fill]] = {}
+        self.scopes: dict[str, Scope] = {}  # of its koans, see work
 
     def koan(self, name: str) -> tuple[Function, Fill]:
         """A koan with ``__`` where its fill was, and the fill; raises NotAsGiven."""

@@ -18,6 +18,7 @@ from sensei.predictions import as_text
 
 DIGITS = 6  # that matter in what float32 worked out
 NOISE = 1e-6  # of the largest number
+NOTHING = "(nothing)"  # in the place of an entry that is not there
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,11 @@ class Entry:
 
 
 class Shape(Exception):
-    """A prediction has another shape than what it is compared with."""
+    """A prediction has another shape than what it is compared with, at some entry."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        sentence = f"in place of entry {name}, {reason}" if name else reason
+        super().__init__(sentence[0].upper() + sentence[1:])
 
 
 def which_hold(found: Any, wrote: Any, tolerance: Tolerance = None) -> str:
@@ -64,9 +69,9 @@ def _entries(found: Any, wrote: Any, name: str = "") -> Iterator[Entry]:
     """The innermost entries of a value; raises Shape."""
     if isinstance(found, dict):
         if not isinstance(wrote, dict):
-            raise Shape(f"{_the(name)}a dict is asked for.".capitalize())
+            raise Shape(name, "a dict is asked for.")
         if found.keys() != wrote.keys():
-            raise Shape("The keys are not those that the koan has.")
+            raise Shape("", "the keys are not those that the koan has.")
         for key, value in found.items():
             yield from _entries(value, wrote[key], f'"{key}"')
     elif is_list(found):
@@ -75,7 +80,7 @@ def _entries(found: Any, wrote: Any, name: str = "") -> Iterator[Entry]:
             yield from _entries(inner, written, _joined(name, i))
     elif is_list(wrote) or isinstance(wrote, dict):
         kind = "dict" if isinstance(wrote, dict) else "list"
-        raise Shape(f"{_the(name)}one value is asked for, not a {kind}.")
+        raise Shape(name, f"one value is asked for, not a {kind}.")
     else:
         yield Entry(name, found, wrote)
 
@@ -83,16 +88,12 @@ def _entries(found: Any, wrote: Any, name: str = "") -> Iterator[Entry]:
 def _check_length(found: Sequence[Any], wrote: Any, name: str) -> None:
     if not is_list(wrote):
         size = f" of {len(found)}" if name else ""
-        raise Shape(f"{_the(name)}a list{size} is asked for.")
+        raise Shape(name, f"a list{size} is asked for.")
     if len(wrote) != len(found):
         if name:
-            raise Shape(f"{_the(name)}a list of {len(found)} is asked for.")
+            raise Shape(name, f"a list of {len(found)} is asked for.")
         entries = "1 entry" if len(wrote) == 1 else f"{len(wrote)} entries"
-        raise Shape(f"Yours has {entries}; that is not how many there are.")
-
-
-def _the(name: str) -> str:
-    return f"In place of entry {name}, " if name else ""
+        raise Shape("", f"yours has {entries}; that is not how many there are.")
 
 
 def _joined(name: str, number: int) -> str:
@@ -110,7 +111,7 @@ def _and(names: list[str]) -> str:
 
 @dataclass(frozen=True)
 class Row:
-    """An entry of a check's values, as text; "" where there is none."""
+    """An entry of a check's values, as text."""
 
     name: str
     found: str
@@ -181,7 +182,7 @@ def _paired(
     found: Sequence[Any], expected: Sequence[Any], tolerance: Tolerance
 ) -> Iterator[tuple[str, str, bool]]:
     for i in range(max(len(found), len(expected))):
-        left = as_text(found[i], DIGITS) if i < len(found) else ""
-        right = as_text(expected[i], DIGITS) if i < len(expected) else ""
-        both = bool(left and right)
+        left = as_text(found[i], DIGITS) if i < len(found) else NOTHING
+        right = as_text(expected[i], DIGITS) if i < len(expected) else NOTHING
+        both = i < min(len(found), len(expected))
         yield left, right, not (both and predicted(found[i], expected[i], tolerance))

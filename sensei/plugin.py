@@ -24,11 +24,11 @@ from pytest import (
 )
 
 from sensei import judge, screen, text
-from sensei.allowed import AllowedError
 from sensei.attempt import Attempt
 from sensei.collecting import LessonModule, attempt_of, message, tell
 from sensei.course import Course, CourseError
 from sensei.explain import explained
+from sensei.free import FreeError
 from sensei.lesson import Lesson
 from sensei.notes import NotesError
 from sensei.progress import progress
@@ -66,7 +66,7 @@ def pytest_configure(config: Config) -> None:
     try:
         course = Course.load(config.rootpath)
         _ = course and course.free
-    except (CourseError, AllowedError) as error:
+    except (CourseError, FreeError) as error:
         raise pytest.UsageError(str(error)) from None
     if course is None:
         return

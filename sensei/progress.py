@@ -45,8 +45,9 @@ class Step:
 
     @property
     def tried(self) -> bool:
-        """Something was written, and it is not right."""
-        return self.stops and bool(self.verdict and self.verdict.wrote)
+        """The learner has been at it, and it is not right yet."""
+        blank = self.verdict is not None and self.verdict.kind is Kind.BLANK
+        return self.stops and not blank
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from types import ModuleType
 from typing import Any
 
 from sensei import allowed, blanks, edit, faults, looking, source
-from sensei.allowed import Scope
 from sensei.attempt import Attempt, compiled
 from sensei.blanks import Fill
 from sensei.lesson import Koan, Lesson, NotAsGiven, functions
+from sensei.scope import Scope, scope_of
 from sensei.source import Function, Unreadable
 from sensei.verdicts import Kind, Verdict
 
@@ -49,7 +49,6 @@ class Work:
         self.faults: dict[str, Unreadable] = {}
         self.fault: Unreadable | None = None
         self.outcomes: dict[tuple[object, ...], Any] = {}  # of examples, see judge
-        self._scopes: dict[str, Scope] = {}
         try:
             self.text = source.decode(data)
             pieces = source.parse_pieces(self.text)
@@ -152,7 +151,12 @@ class Work:
         koan, fill = attempt.koan, attempt.fill
         if koan.note.is_prediction:
             return None  # what may be predicted is looked at as it is worked out
-        refusal = allowed.refusal(fill, self.scope(koan), self.lesson.course.free)
+        refusal = allowed.refusal(
+            fill,
+            self.scope(koan, fill),
+            self.lesson.course.free,
+            lambda statement: looking.only_looks(statement, self.helpers),
+        )
         if refusal is None:
             return None
         line = refusal.line or fill.line
@@ -170,14 +174,15 @@ class Work:
         sentence = f"Python can't run this: {reason}."
         return Verdict(Kind.ERROR, sentence, line or attempt.fill.line, attempt.wrote)
 
-    def scope(self, koan: Koan) -> Scope:
+    def scope(self, koan: Koan, fill: Fill) -> Scope:
         """The names that a koan gives to its fill."""
-        if koan.name not in self._scopes:
-            pristine = self.lesson.pristine
-            body = pristine.tree.body if pristine else self.around
-            function = koan.pristine or self.function(koan)
-            self._scopes[koan.name] = allowed.scope_of(body, function)
-        return self._scopes[koan.name]
+        pristine = self.lesson.pristine
+        if pristine is None or koan.pristine is None:
+            return scope_of(self.around, self.function(koan), fill)
+        if koan.name not in pristine.scopes:
+            scope = scope_of(pristine.tree.body, koan.pristine)
+            pristine.scopes[koan.name] = scope
+        return pristine.scopes[koan.name]
 
     def example(self, koan: Koan, text: str, filename: str = "") -> Attempt:
         """The koan with another fill, in this same file, on the lines it has here.

@@ -1,0 +1,225 @@
+"""What one of them passes, all pass: pytest, sensei watch --once and sensei grade.
+
+Each is asked through its own command, about the same lesson files: in turn about
+every answer that the notes know, then about random ones. The commands are run in
+one process, so that torch is imported once.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import random
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from itertools import zip_longest
+from pathlib import Path
+
+import pytest
+from this_course import KOANS, LESSONS, copy_course, id_of, is_code, mutants
+
+from sensei import edit
+from sensei.lesson import Koan
+
+RANDOM_ROUNDS = 5  # of one fill for each of the koans: more than 500
+DRIVER = '''
+import json, os, sys
+from pathlib import Path
+from xml.etree import ElementTree
+import pytest
+from sensei.cli import main
+
+QUIET = ["-q", "--maxfail=0", "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
+
+def watch(arguments):
+    return main(["watch", "--once", *arguments])
+
+def verdicts(xml):
+    """What the koans' properties say, by their names."""
+    found = {}
+    for case in ElementTree.parse(xml).iter("testcase"):
+        for each in case.iter("property"):
+            if each.attrib["name"] == "sensei":
+                told = json.loads(each.attrib["value"])
+                name = case.attrib["name"].partition("[")[0]
+                found[name] = [told["kind"], told.get("sentence", "")]
+    return found
+
+rounds = [Path(folder) for folder in sys.argv[1:]]
+here, results = Path.cwd(), []
+for folder in rounds:
+    for path in folder.rglob("test_*.py"):
+        (here / "koans" / path.relative_to(folder)).write_bytes(path.read_bytes())
+    for name, run in (("pytest", pytest.main), ("watch", watch)):
+        run([*QUIET, f"--junitxml={name}.xml", "koans", "koans/further_on"])
+    results.append({name: verdicts(f"{name}.xml") for name in ("pytest", "watch")})
+Path("results.json").write_text(json.dumps(results))
+'''
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_course(tmp_path_factory.mktemp("same") / "course")
+
+
+def test_every_answer_that_the_notes_know(course: Path) -> None:
+    columns = [list(_known(koan)) for koan in KOANS]
+    rounds = list(zip_longest(*columns, fillvalue=None))
+    asked = _hold(course, "known", rounds)
+    assert asked == sum(map(len, columns))
+
+
+def test_random_answers(course: Path) -> None:
+    seeded = random.Random(20_26)
+    rounds = [
+        [_random_fill(koan, seeded) for koan in KOANS] for _ in range(RANDOM_ROUNDS)
+    ]
+    assert _hold(course, "random", rounds) > 500
+
+
+def _known(koan: Koan) -> Iterator[str]:
+    assert koan.solution is not None
+    yield koan.solution.text
+    yield from koan.note.also_right
+    for mistake in koan.note.mistakes:
+        yield from (fill for fill in mistake.fills if "..." not in fill)
+
+
+def _hold(course: Path, name: str, rounds: Sequence[Sequence[str | None]]) -> int:
+    """Ask all three about rounds of fills; gives how many answers they agreed on."""
+    folders = [course.parent / f"{name}-{i:02}" for i in range(len(rounds))]
+    for folder, fills in zip(folders, rounds, strict=True):
+        _write(folder, fills)
+    runs = _run(course, folders)
+    graded = _grade(course, name, folders)
+    count = 0
+    for fills, by_command, by_grading in zip(rounds, runs, graded, strict=True):
+        for koan, fill in zip(KOANS, fills, strict=True):
+            answers = {
+                "pytest": by_command["pytest"].get(koan.name),
+                "watch": by_command["watch"].get(koan.name),
+                "grade": by_grading.get(koan.name),
+            }
+            told = {json.dumps(answer) for answer in answers.values()}
+            assert len(told) == 1 and None not in answers.values(), (
+                f"{id_of(koan)} with {fill!r}: {json.dumps(answers, indent=1)}"
+            )
+            count += fill is not None
+    return count
+
+
+def _write(folder: Path, fills: Sequence[str | None]) -> None:
+    """Lesson files with a fill for each koan; those without one stay blank."""
+    by_koan = dict(zip(KOANS, fills, strict=True))
+    for lesson in LESSONS:
+        pristine = lesson.pristine
+        assert pristine is not None
+        changes = []
+        for koan in lesson.koans.values():
+            assert koan.solution is not None
+            fill = by_koan[koan]
+            text = "__" if fill is None else textwrap.dedent(fill).strip("\n")
+            changes.append((koan.solution, text))
+        path = folder / lesson.part / f"{lesson.name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(edit.replaced(pristine.solution, changes), "utf-8")
+
+
+def _run(course: Path, folders: Sequence[Path]) -> list[dict[str, dict[str, object]]]:
+    ran = subprocess.run(
+        [sys.executable, "-c", DRIVER, *map(str, folders)],
+        cwd=course,
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+    assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
+    results: list[dict[str, dict[str, object]]] = json.loads(
+        (course / "results.json").read_text("utf-8")
+    )
+    return results
+
+
+def _grade(
+    course: Path, name: str, folders: Sequence[Path]
+) -> Iterator[dict[str, list[str]]]:
+    """The verdicts of sensei grade on each folder as a learner's submission."""
+    class_folder = course.parent / f"class-{name}"
+    class_folder.mkdir()
+    for folder in folders:
+        folder.rename(class_folder / folder.name)
+    out = course.parent / f"grades-{name}"
+    arguments = ["grade", str(class_folder), "--out", str(out), "--lessons", "all"]
+    command = "from sensei.cli import main; import sys; sys.exit(main(sys.argv[1:]))"
+    ran = subprocess.run(
+        [sys.executable, "-c", command, *arguments],
+        cwd=course,
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    results = json.loads((out / "results.json").read_text("utf-8"))
+    answers = results["answers"]
+    learners = sorted(results["learners"], key=lambda learner: str(learner["id"]))
+    for learner in learners:
+        yield {
+            koan["koan"]: [
+                answers[koan["answer"]]["verdict"],
+                answers[koan["answer"]]["sentence"],
+            ]
+            for koan in learner["koans"]
+        }
+
+
+# --------------------------------------------------------------------- random fills
+
+
+def _random_fill(koan: Koan, chance: random.Random) -> str:
+    make: Callable[[Koan, random.Random], str] = _code if is_code(koan) else _value
+    return make(koan, chance)
+
+
+ODD_VALUES = (
+    *("p.grad", "slate(p)", "1/0", "2**7000", "nan", "x", "print(1)", "None, None"),
+    *("(None,)", '{"a": 1}', "float('nan')", "not 1", "[[[1]]]", "torch.float16"),
+    *("[1, 2] * 3", "'a' * 10**9", "lambda: 0", "__import__('os')", "approx(1)"),
+)
+ODD_CODE = (
+    *("pass", "x = 1", "raise ValueError('no')", "import os", "import math", "return"),
+    *("print(p)", "assert False", "del p", "p = None", "class A: pass", "yield 1"),
+    *("nonsense", "loss.__class__", "(1).bit_length()", "exec('1')", "lambda a, a: 0"),
+    *("*a = 1", "global p", "optimizer.step", "with open('x') as f: pass", "1/0"),
+)
+
+
+def _value(koan: Koan, chance: random.Random) -> str:
+    """A value of about the right shape, or something odd."""
+    assert koan.solution is not None
+    if chance.random() < 0.25:
+        return chance.choice(ODD_VALUES)
+    tree = ast.parse(koan.solution.text, mode="eval")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and chance.random() < 0.4:
+            node.value = chance.choice([None, True, 0.0, -1.5, 2, "A", node.value])
+        elif isinstance(node, ast.List) and chance.random() < 0.3:
+            node.elts = node.elts[: chance.randint(0, len(node.elts))]
+    text = ast.unparse(tree)
+    if chance.random() < 0.4:
+        text = text.replace("[", "(").replace("]", ",)")
+    return text
+
+
+def _code(koan: Koan, chance: random.Random) -> str:
+    """A mutant of a known answer, or something odd in it, before or behind it."""
+    assert koan.solution is not None
+    known = chance.choice([*_known(koan)])
+    if koan.solution.is_expression:
+        wild = (chance.choice(ODD_CODE[:1] + ODD_VALUES), f"({known}) * 1", known)
+        return chance.choice(wild)
+    changed = [*mutants(known), known]
+    text = chance.choice(changed)
+    odd = chance.choice(ODD_CODE)
+    return chance.choice([text, f"{odd}\n{text}", f"{text}\n{odd}", odd])
