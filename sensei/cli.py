@@ -21,7 +21,7 @@ UNUSABLE = 2
 INTERRUPTED = 130
 COMMANDS = {
     "reset": "sensei.reset",
-    "watch": "sensei.watching.command",
+    "watch": "sensei.watch.command",
     "grade": "sensei.grading.command",
     "gradescope-zip": "sensei.grading.gradescope",
 }

@@ -10,6 +10,8 @@ from functools import lru_cache
 
 from sensei.blanks import Fill
 
+LOSSLESS = ("utf-8", "surrogateescape")  # a file may hold bytes that are not UTF-8
+
 
 def replaced(text: str, changes: Sequence[tuple[Fill, str]]) -> str:
     """A source with the text of some fills replaced, each where it stands.
@@ -17,28 +19,32 @@ def replaced(text: str, changes: Sequence[tuple[Fill, str]]) -> str:
     A text of several lines is put in at the indentation of the fill; one that
     binds loosely (``a or b``) in parentheses, for a fill may be an operand.
     """
-    raw = text.encode()
+    raw = _bytes(text)
     starts = _line_starts(raw)
     places = [(*_place(fill, raw, starts), fill, new) for fill, new in changes]
     for start, end, fill, new in sorted(places, key=lambda place: -place[0]):
         if fill.is_expression:
             new = _as_operand(new, fill)
         else:
-            before = raw[max(s for s in starts if s <= start) : start].decode()
+            before = raw[max(s for s in starts if s <= start) : start].decode(*LOSSLESS)
             new = _indented(new, before if before.isspace() else " " * len(before))
         if "\r\n" in text:
             new = new.replace("\n", "\r\n")
-        raw = raw[:start] + new.encode() + raw[end:]
-    return raw.decode()
+        raw = raw[:start] + _bytes(new) + raw[end:]
+    return raw.decode(*LOSSLESS)
 
 
 def text_of(source: str, fill: Fill) -> str:
     """A fill as it was written, its lines moved to the left."""
-    raw = source.encode()
+    raw = _bytes(source)
     starts = _line_starts(raw)
     start, end = _place(fill, raw, starts)
-    before = raw[max(s for s in starts if s <= start) : start].decode()
-    return textwrap.dedent(before * before.isspace() + raw[start:end].decode())
+    before = raw[max(s for s in starts if s <= start) : start].decode(*LOSSLESS)
+    return textwrap.dedent(before * before.isspace() + raw[start:end].decode(*LOSSLESS))
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(*LOSSLESS)
 
 
 @lru_cache(maxsize=4)

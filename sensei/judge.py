@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sensei import comparing, partial, predictions
-from sensei.attempt import IN_THE_FILL, Attempt
+from sensei.attempt import Attempt
 from sensei.diagnosis import diagnose
 from sensei.running import SKIPS, Outcome, Raised, run
 from sensei.verdicts import Kind, Verdict
@@ -117,10 +117,18 @@ def _of_what_was_raised(attempt: Attempt, raised: Raised, limits: Limits) -> str
         asked = form and form.lineno <= line <= (form.end_lineno or line)
         when = "in what is asked about" if asked else "before the prediction"
         return f"{where} raises {kind}, {when}."
-    if isinstance(error, AssertionError) and raised.place == IN_THE_FILL:
+    if isinstance(error, AssertionError) and _is_own(error, attempt):
         return f"Your own {where} does not hold."
     message = _message(error)
     return f"{where} raises {kind}: {message}" if message else f"{where} raises {kind}."
+
+
+def _is_own(error: AssertionError, attempt: Attempt) -> bool:
+    """Raised by an assert of the fill, and not inside a library that it called."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_code.co_filename == attempt.filename
 
 
 def _message(error: BaseException) -> str:

@@ -204,6 +204,8 @@ def as_text(value: object, digits: int = 17) -> str:
     ``digits`` are those that matter: 7 for what float32 worked out.
     """
     match value:
+        case int() if value.bit_length() > MAX_BITS:
+            return "(a number too long to be written)"
         case float() if value != value or value in (math.inf, -math.inf):
             return f'float("{value}")'
         case float():

@@ -137,7 +137,7 @@ def _be_a_fork(
 ) -> NoReturn:
     code = 1
     try:
-        pass
+        os.setsid()
         die_with_parent(parent)
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)

@@ -128,7 +128,11 @@ class Work:
         function = self.function(koan)
         if isinstance(self.frame, Exception):
             raise self.frame
-        return koan.fill_in(function, self.helpers)
+        try:
+            return koan.fill_in(function, self.helpers)
+        except RecursionError:
+            reason = "it is far longer than it was"
+            raise NotAsGiven(reason, function.lineno) from None
 
     def attempt(self, koan: Koan) -> Attempt | Verdict:
         """A koan that may be run, or the verdict that it comes to without a run."""

@@ -6,8 +6,9 @@ import random
 from functools import cache
 from typing import Any
 
-from course import COURSE
-from sensei.course import LessonFiles
+from this_course import LESSONS
+
+from sensei.lesson import Lesson
 
 HOSTILE = (
     "<script>window.pwned=1</script>",
@@ -26,11 +27,10 @@ HOSTILE = (
 
 @cache
 def _lessons() -> list[dict[str, Any]]:
-    assert COURSE
-    return [_lesson(files) for files in COURSE.lessons if not files.part]
+    return [_lesson(lesson) for lesson in LESSONS if not lesson.part]
 
 
-def _lesson(files: LessonFiles) -> dict[str, Any]:
+def _lesson(lesson: Lesson) -> dict[str, Any]:
     koans = [
         {
             "koan": note.name,
@@ -40,12 +40,12 @@ def _lesson(files: LessonFiles) -> dict[str, Any]:
             "mistakes": [{"fill": m.fill, "says": m.says} for m in note.mistakes],
             "skipped": False,
         }
-        for note in files.read_solution().notes.koans.values()
+        for note in lesson.notes.koans.values()
     ]
     return {
-        "lesson": files.number,
-        "file": files.relative,
-        "title": files.title,
+        "lesson": lesson.number,
+        "file": lesson.relative,
+        "title": lesson.title,
         "koans": koans,
     }
 

@@ -559,66 +559,33 @@ def test_a_statement_with_a_blank_is_located_where_it_stands(data, source):
 
 
 @pytest.mark.parametrize(
-    ("pattern", "fill"),
+    ("pattern", "fill", "is_alike"),
     [
-        ("1", "1.0"),
-        ("0.3", "0.1 + 0.2"),
-        ("-0.5", "-(1 / 2)"),
-        ("2 ** -2", "0.25"),
-        ("4", "+2 * (5 - 3)"),
-        ("1e-30", "0"),
-        ("{'a': 1}", "{'a': 1.0}"),
-        ("True", "True"),
-        ("f(2.0)", "f(1 + 1)"),
-        ("'a'", '"a"'),
-        ("[..., 4.5]", "[x + 1, 4.5]"),
-        ("...", "anything(at, all)"),
-        ("[..., [..., 2]]", "[1, [3, 2]]"),
-        ("1 + 2j", "2j + 1"),
-        ("float('nan')", "float('nan')"),
-        # a tuple is as good as a list
-        ("[1, 2]", "(1.0, 4 / 2)"),
-        ("(1, 2)", "[1, 2]"),
-        ("[..., [2, 3]]", "(1, (2, 3))"),
-        ("{'a': [1]}", "{'a': (1,)}"),
+        ("'a'", '"a"', True),
+        ("f(2)", "f( 2)  # two", True),
+        ("f(2)", "f(2.0)", False),
+        ("[1]", "(1,)", False),
+        ("None", "0", False),
+        ("a + b", "b + a", False),
+        ("[..., 4.5]", "[x + 1, 4.5]", True),
+        ("...", "anything(at, all)", True),
+        ("[..., [..., 2]]", "[1, [3, 2]]", True),
+        ("[..., 4.5]", "[4.5]", False),
+        ("[..., 4.5]", "[1, 2, 4.5]", False),
+        ("f(...)", "f(1, 2)", False),
+        ("x = 1", "x", False),
     ],
 )
-def test_alike_compares_syntax_and_numbers_by_value(pattern, fill):
-    assert alike(pattern, expression(fill))
-
-
-@pytest.mark.parametrize(
-    ("pattern", "fill"),
-    [
-        ("1", "True"),
-        ("True", "1"),
-        ("0", "False"),
-        ("None", "0"),
-        ("0", "None"),
-        ("1.5", "1.501"),
-        ("1", "'1'"),
-        ("'a'", "b'a'"),
-        ("[1, 2]", "(2, 1)"),
-        ("[..., 4.5]", "[4.5]"),
-        ("[..., 4.5]", "[1, 2, 4.5]"),
-        ("[1]", "1"),
-        ("[1, 2]", "{1, 2}"),
-        ("a + b", "b + a"),
-        ("1 / 0", "2 / 0"),
-        ("2 ** 3000", "2 ** 3001"),
-        ("1", "10 ** 400"),
-        ("1j", "1"),
-        ("f(...)", "f(1, 2)"),
-    ],
-)
-def test_alike_tells_apart_what_is_not_the_same(pattern, fill):
-    assert not alike(pattern, expression(fill))
+def test_an_expression_is_alike_as_syntax_and_dots_stand_for_one(
+    pattern, fill, is_alike
+):
+    assert alike(pattern, expression(fill)) is is_alike
 
 
 @pytest.mark.parametrize(
     ("pattern", "fill", "is_alike"),
     [
-        ("a.step()\nb = 1", "a.step()\nprint(a)\nb = 0.5 + 0.5", True),
+        ("a.step()\nb = 1", "a.step()\nprint(a)\nb = 1", True),
         ("b = 1\na.step()", "a.step()\nb = 1", False),
         ("a.step()", "a.step()\nb = 1", False),
         # dots stand for one expression, and not for statements
@@ -643,11 +610,3 @@ def test_every_expression_is_like_itself_and_like_dots(text):
     assert alike(text, expression(text))
     assert alike("...", expression(text))
     assert not alike(text, expression(f"[{text}]"))
-
-
-@quick
-@given(st.integers(-999, 999), st.integers(1, 99))
-def test_numbers_are_alike_however_they_are_written(left, right):
-    fill = expression(f"{left} / {right}")
-    assert alike(repr(left / right), fill)
-    assert not alike(repr(left / right + 0.01), fill)

@@ -186,9 +186,6 @@ def test_what_is_not_the_blank_has_no_effect(desk):
         "changed outside the blank: test_a_sum, test_a_copy"
         in desk.rows["bob"]["flags"]
     )
-    assert (
-        "lesson 02 changed around its koans: `import sys`" in desk.rows["bob"]["flags"]
-    )
     assert "Changed outside the blank; graded as it was given." in desk.feedback("bob")
 
 
@@ -274,9 +271,9 @@ EXPECTED = {
     "latin": ("5", "it is not UTF-8"),
     "nul": ("5", "null bytes"),
     "cut": ("6", "missing: test_same_or_equal"),
-    "deep": ("5", "too many nested parentheses"),
-    "deeper": ("5", "nested too deeply"),
-    "digits": ("5", "too long|Exceeds the limit"),
+    "deep": ("7", "test_a_sum can't be read: too many nested parentheses"),
+    "deeper": ("7", "test_a_sum can't be read: it is nested too deeply"),
+    "digits": ("7", "test_a_sum can't be read: .*(too long|Exceeds the limit)"),
     "power": ("6", "refused: test_a_sum"),
     "twice": ("0", "two different files of this lesson"),
     "huge": ("5", "more than 256 KB"),

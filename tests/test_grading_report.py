@@ -9,9 +9,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from this_course import ROOT
 
 from browser import CHROMIUM, Browser
-from course import ROOT
 from made_class import HOSTILE, Made, made_class
 
 jsonschema = pytest.importorskip("jsonschema")
@@ -124,7 +124,7 @@ def test_an_answer_without_a_name_that_three_gave_is_a_candidate(graded):
 def test_a_snippet_can_be_pasted_into_the_notes(graded, tmp_path):
     from sensei.notes import load
 
-    notes = ROOT / "koans/test_01_piling_up.toml"
+    notes = ROOT / "course/notes/test_01_piling_up.toml"
     made = Made()
     name = "test_one_backward"
     rest = {k["koan"]: made.answer(k["koan"], "blank") for _, k in made.koans}

@@ -2,93 +2,66 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import ModuleType
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from pytest import approx
+from one_lesson import (
+    LIMITS,
+    attempt_of,
+    decided,
+    judged,
+    koan_of,
+    line_of,
+    outcome_of,
+)
+from this_course import filled
 
-from sensei import blanks, judge
-from sensei.entries import which_hold
-from sensei.judge import Answer, prepare
-from sensei.lesson import Given, Lesson, NotAsGiven, Source
-from sensei.notes import LessonNotes, Mistake, Note, NotesError
+from sensei import diagnosis, judge
+from sensei.explain import explained
+from sensei.lesson import Koan
+from sensei.notes import NotesError
+from sensei.partial import Table
+from sensei.running import run
 from sensei.verdicts import Kind, Verdict
-
-quick = settings(max_examples=80, deadline=None, database=None)
-FILE = "/koans/test_01_x.py"
+from sensei.watchdog import Hang, Limits
+from sensei.work import Work
 
 PREDICTION = '''
-def test_it(device):
+from pytest import approx
+
+
+def test_it():
     """What is in it?"""
     values = [0.5, 1.5, 2.5]
     check(values)
 
-    assert [v + 1 for v in values] == {fill}
+    assert [v + 1 for v in values] == [1.5, 2.5, 3.5]
 '''
-APPROX = PREDICTION.replace("{fill}", "approx({fill})").replace("v + 1", "v / 3")
+APPROX = PREDICTION.replace("[1.5, 2.5, 3.5]", "approx([1 / 6, 0.5, 5 / 6])").replace(
+    "v + 1", "v / 3"
+)
 CODE = """
-def test_it(device):
+def test_it():
     items = []
     for i in range(3):
-        {fill}
+        items.append(i)
     check(items)
     assert len(items) == 3
+    assert items == [0, 1, 2]
 """
 ASKS = {
     PREDICTION: "assert [v + 1 for v in values] == __",
     APPROX: "assert [v / 3 for v in values] == approx(__)",
     CODE: "for i in range(3):\n    __",
 }
-RIGHT = {
-    PREDICTION: "[1.5, 2.5, 3.5]",
-    APPROX: "[0.5 / 3, 0.5, 2.5 / 3]",
-    CODE: "items.append(i)",
-}
 
 
-def note(asks: str, mistakes: dict[str, str]) -> Note:
-    named = tuple(Mistake(*item) for item in mistakes.items())
-    return Note("test_it", asks, ("a", "b", "c"), "So it is.", named, "https://x.org")
+def koan(text: str, mistakes: dict[str, str] | None = None, **more: object) -> Koan:
+    return koan_of(text, ASKS[text], mistakes, **more)
 
 
-def lesson(
-    koan: str,
-    fill: str,
-    mistakes: dict[str, str] | None = None,
-    asks: str = "",
-    *,
-    source: str = "",
-    given_: bool = False,
-) -> Lesson:
-    """A lesson of one koan; ``fill`` stands in its blank."""
-    one = note(asks or ASKS[koan], mistakes or {})
-    notes = LessonNotes("a", "b", "c", "d", {"test_it": one})
-    solution = Given(Source(koan.format(fill=RIGHT[koan])), notes) if given_ else None
-    return Lesson(Path(FILE), notes, Source(source or koan.format(fill=fill)), solution)
-
-
-def prepared(mine: Lesson, **names: object) -> Answer | Verdict:
-    return judge.prepare(mine, "test_it", {"device": "cpu", **names})
-
-
-def run(mine: Lesson, check=lambda values: None) -> tuple[Answer, BaseException | None]:
-    """The answer, and what the koan raised when it ran."""
-    answer = prepared(mine)
-    assert isinstance(answer, Answer), answer
-    names = {"check": check, "approx": approx, "boom": boom}
-    exec(compile(mine.source.decoded, FILE, "exec"), names)
-    try:
-        names["test_it"]("cpu")
-    except BaseException as error:
-        return answer, error
-    return answer, None
-
-
-def judged(koan: str, fill: str, mistakes=None, asks: str = "", **how) -> Verdict:
-    return judge.judge(*run(lesson(koan, fill, mistakes, asks), **how), FILE)
+def verdict_of(text: str, fill: str, mistakes=None, check=len, **names) -> Verdict:
+    return judged(koan(text, mistakes), fill, check=check, boom=boom, **names)
 
 
 def boom(error: BaseException) -> None:
@@ -96,249 +69,168 @@ def boom(error: BaseException) -> None:
     raise error
 
 
-def line_of(koan: str, part: str, fill: str = "1") -> int:
-    lines = koan.format(fill=fill).split("\n")
-    return next(i for i, line in enumerate(lines, 1) if part in line)
+# ------------------------------------------------------------------------- verdicts
 
 
-# ------------------------------------------------------------------ before the run
-
-
-def test_a_blank_prediction_is_blank_with_its_line():
-    verdict = prepared(lesson(PREDICTION, "__"))
-    assert verdict == Verdict(
-        Kind.BLANK, "put what you expect in place of __", line_of(PREDICTION, "assert")
-    )
-
-
-def test_a_blank_in_code_is_blank_with_its_line():
-    verdict = prepared(lesson(CODE, "__"))
-    assert verdict.kind is Kind.BLANK
-    assert verdict.sentence == "put your code in place of __"
-    assert verdict.line == line_of(CODE, "for") + 1
-
-
-@pytest.mark.parametrize("fill", ["[1, __]", "True or __", "(lambda: __)()", "f(x=__)"])
-def test_a_blank_inside_a_fill_is_still_blank(fill):
-    assert prepared(lesson(PREDICTION, fill)).kind is Kind.BLANK
-
-
-def test_a_blank_comes_before_what_else_was_changed():
-    source = PREDICTION.format(fill="__").replace("0.5, ", "")
-    verdict = prepared(lesson(PREDICTION, "", source=source, given_=True))
-    assert verdict.kind is Kind.BLANK
-
-
-@pytest.mark.parametrize(
-    "fill", ["values", "[v + 1 for v in values]", "slate(p)", "x[0]"]
-)
-def test_a_prediction_that_peeks_is_refused_with_what_was_written(fill):
-    verdict = prepared(lesson(PREDICTION, fill))
-    assert (verdict.kind, verdict.wrote) == (Kind.REFUSED, fill)
-    assert verdict.line == line_of(PREDICTION, "assert")
-    assert verdict.sentence.endswith(".")
-
-
-def test_code_may_be_anything():
-    answer = prepared(lesson(CODE, "items.append(check(i))"))
-    assert isinstance(answer, Answer)
-    assert (answer.value, answer.wrote) == (None, "items.append(check(i))")
-
-
-def test_a_prediction_is_worked_out_before_it_runs():
-    torch = ModuleType("torch")
-    torch.half = 0.5
-    answer = prepared(lesson(PREDICTION, "[1 + torch.half, device]"), torch=torch)
-    assert answer.value == [1.5, "cpu"]
-
-
-def test_a_file_that_cannot_be_read_is_an_error_with_its_line():
-    verdict = prepared(lesson(PREDICTION, "", source="\n\nx = ("))
-    assert (verdict.kind, verdict.line) == (Kind.ERROR, 3)
-    assert verdict.sentence == "Python can't read this file: '(' was never closed."
-
-
-def test_where_the_line_is_unknown_it_is_the_first():
-    assert prepared(lesson(PREDICTION, "", source="x" + ".a" * 999)).line == 1
-
-
-def test_a_koan_that_was_changed_is_an_error_and_says_how_to_get_it_back():
-    source = PREDICTION.format(fill="1").replace("0.5, ", "")
-    verdict = prepared(lesson(PREDICTION, "", source=source, given_=True))
-    assert (verdict.kind, verdict.line) == (Kind.ERROR, line_of(PREDICTION, "values ="))
-    assert "This koan is not as it was given: expected `values = [0.5, 1.5, 2.5]`" in (
-        verdict.sentence
-    )
-    assert "`sensei reset test_it` puts it back" in verdict.sentence
-
-
-def test_a_koan_that_is_gone_is_an_error():
-    verdict = prepared(lesson(PREDICTION, "", source="def test_other(device): 1"))
-    assert verdict.kind is Kind.ERROR
-    assert "test_other is new: was it renamed?" in verdict.sentence
-
-
-def test_a_lesson_that_was_changed_around_the_koan_is_not_for_reset():
-    said = judge.not_as_given(
-        NotAsGiven("`import os` was not given", 3, in_koan=False), "a"
-    )
-    assert "The lesson around its koans is not as it was given: `import os`" in said
-    assert "reset" not in said
-
-
-# ------------------------------------------------------------------- after the run
-
-
-@pytest.mark.parametrize("koan", [PREDICTION, APPROX, CODE])
-def test_the_right_answer_passes_with_the_reason(koan):
-    verdict = judged(koan, RIGHT[koan])
+@pytest.mark.parametrize("text", ASKS)
+def test_the_right_answer_passes_with_the_reason(text):
+    verdict = decided(koan(text), text, check=len)
     assert (verdict.kind, verdict.sentence) == (Kind.PASSED, "So it is.")
     assert verdict.wrote
 
 
+@pytest.mark.parametrize("fill", ["(1.5, 2.5, 3.5)", "[3 / 2, 2.5, 7 / 2]"])
+def test_a_right_prediction_may_be_spelled_in_other_ways(fill):
+    assert verdict_of(PREDICTION, fill).kind is Kind.PASSED
+
+
 def test_a_wrong_prediction_is_wrong_at_its_check():
-    verdict = judged(PREDICTION, "None")
-    assert (verdict.kind, verdict.wrote) == (Kind.WRONG, "None")
+    verdict = verdict_of(PREDICTION, "(1.5,\n     2.5, 9)")
+    assert (verdict.kind, verdict.sentence) == (Kind.WRONG, "Entry 3 does not hold.")
     assert verdict.line == line_of(PREDICTION, "assert")
-    assert verdict.sentence == "That does not hold. A list is asked for."
+    assert verdict.wrote == "(1.5,\n     2.5, 9)"
 
 
-@pytest.mark.parametrize("fill", ["None", "[1.5]", "[9, 9, 9]", "'x'", "(1.5, 2.5, 9)"])
-@pytest.mark.parametrize("koan", [PREDICTION, APPROX])
-def test_a_wrong_prediction_never_shows_the_answer(koan, fill):
-    told = str(judged(koan, fill, {"[9, ...]": "Not so."}))
+FILLS = ["None", "[1.5]", "[9, 9, 9]", "'x'", "(1.5, 2.5, 9)", "{1}", "[[1], 2, 3]"]
+
+
+@pytest.mark.parametrize("fill", [*FILLS, "{'a': 'b'}", "float('nan')"])
+@pytest.mark.parametrize("text", [PREDICTION, APPROX])
+def test_a_wrong_prediction_is_wrong_and_never_shows_the_answer(text, fill):
+    verdict = verdict_of(text, fill, {"[9, ..., ...]": "Not so."})
+    assert verdict.kind is Kind.WRONG
+    assert verdict.sentence.endswith(".")
+    told = str(verdict)
     assert not any(number in told for number in ["3.5", "0.83", "0.16"])
-    assert "answer=''" in told
-
-
-def test_entries_are_compared_as_closely_as_the_check_does():
-    verdict = judged(APPROX, "[0.16666667, 0.5, 9]")
-    assert "Entries 1 and 2 hold; 3 does not." in verdict.sentence
-    verdict = judged(PREDICTION, "[1.5000001, 2.5, 9]")
-    assert "Entry 2 holds; 1 and 3 do not." in verdict.sentence
+    assert (verdict.answer, verdict.table, verdict.solution) == ("", "", "")
 
 
 @pytest.mark.parametrize(
-    "fill", ["[[1], 2, 3]", "{1, 2}", "{'a': 'b'}", "'abc'", "[None]"]
+    "fill", ["values", "[v + 1 for v in values]", "check(values)", "values[0]"]
 )
-def test_what_approx_will_not_compare_is_wrong_and_no_error(fill):
-    assert judged(APPROX, fill).kind is Kind.WRONG
+def test_a_prediction_that_peeks_is_refused_and_not_run(fill):
+    ran = []
+    verdict = verdict_of(PREDICTION, fill, check=ran.append)
+    assert (verdict.kind, verdict.wrote) == (Kind.REFUSED, fill)
+    assert verdict.line == line_of(PREDICTION, "assert")
+    assert ran == []
 
 
-def test_a_check_over_several_lines_is_told_by_its_first():
-    koan = PREDICTION.replace("== {fill}", "== (\n        {fill}\n    )")
-    verdict = judged(koan, "[1,\n     2]", asks=ASKS[PREDICTION])
-    assert (verdict.kind, verdict.line) == (Kind.WRONG, line_of(PREDICTION, "assert"))
+def test_modules_and_parameters_may_stand_in_a_prediction():
+    text = PREDICTION.replace("test_it()", "test_it(device)").replace(
+        "from pytest", "import math\nfrom pytest"
+    )
+    text = text.replace("[v + 1 for v in values] == [1.5, 2.5, 3.5]", "[device] == 1")
+    mine = koan_of(text, "assert [device] == __", {"[math.pi]": "Pi."})
+    attempt = attempt_of(mine, "[device]")
+    arguments = {"device": "cpu"}
+    vars(attempt.work.module)["check"] = len
+    verdict, outcome = judge.decide(attempt, arguments, LIMITS)
+    assert verdict.kind is Kind.PASSED and outcome.checks[0].found == ["cpu"]
+    attempt = attempt_of(mine, "[3.14159265]")
+    vars(attempt.work.module)["check"] = len
+    verdict, _ = judge.decide(attempt, arguments, LIMITS)
+    assert verdict.sentence == "Pi."
 
 
-def test_a_koan_that_raises_before_its_prediction_is_an_error():
-    verdict = judged(PREDICTION, "None", check=lambda values: boom(ValueError("3.5")))
-    line = line_of(PREDICTION, "check")
+def test_what_raises_before_a_prediction_keeps_its_words_to_itself():
+    verdict = verdict_of(PREDICTION, "None", check=lambda _: boom(ValueError("3.5")))
     assert verdict == Verdict(
-        Kind.ERROR, f"ValueError at line {line}, before the prediction.", line, "None"
+        Kind.ERROR,
+        "`check(values)` raises ValueError, before the prediction.",
+        line_of(PREDICTION, "check"),
+        "None",
     )
 
 
-def test_a_prediction_on_what_cannot_be_had_is_an_error():
-    """Not the learner's mistake, and no exception of the judge's own."""
-    koan = PREDICTION.replace("v + 1", "v / 0")
-    verdict = judged(koan, "None", asks=ASKS[PREDICTION].replace("v + 1", "v / 0"))
-    line = line_of(PREDICTION, "assert")
-    assert (verdict.kind, verdict.line) == (Kind.ERROR, line)
-    assert verdict.sentence == (
-        f"ZeroDivisionError at line {line}, in what is asked about."
+def test_what_cannot_be_had_is_an_error_in_what_is_asked_about():
+    text = PREDICTION.replace("v + 1", "v / 0")
+    verdict = judged(
+        koan_of(text, "assert [v / 0 for v in values] == __"), "None", check=len
+    )
+    assert (verdict.kind, verdict.line) == (Kind.ERROR, line_of(text, "assert"))
+    assert verdict.sentence.endswith(
+        "raises ZeroDivisionError, in what is asked about."
     )
 
 
-def test_the_right_value_can_be_had_when_it_is_asked_for():
-    answer, error = run(lesson(PREDICTION, "None"))
-    assert judge.actual(answer, error, FILE) == [1.5, 2.5, 3.5]
-
-
-def test_code_that_fails_its_check_is_failed_at_that_line():
-    verdict = judged(CODE, "items.append(i); items.append(i)")
+def test_code_that_fails_is_told_its_first_failing_check_with_both_sides():
+    verdict = verdict_of(CODE, "items.append(i); items.append(i)")
     line = line_of(CODE, "assert")
     assert (verdict.kind, verdict.line) == (Kind.FAILED, line)
-    assert verdict.sentence == f"The check at line {line} does not hold."
-    assert verdict.wrote == "items.append(i); items.append(i)"
+    assert verdict.sentence == "A check does not hold."
+    table = Table.unpack(verdict.table)
+    [row] = table.rows
+    assert (table.asks, row.found, row.expected) == ("len(items)", "6", "3")
 
 
 @pytest.mark.parametrize(
     ("fill", "said"),
     [
-        ("boom(ValueError('no such thing\\nmore'))", "ValueError: no such thing"),
-        (
-            "items.appendix(i)",
-            "AttributeError: 'list' object has no attribute 'appendix'",
-        ),
-        ("boom(ValueError())", "ValueError"),
+        ("boom(ValueError('no such thing\\nmore'))", "ValueError: no such thing more"),
+        ("items.appendix(i)", "AttributeError: 'list' object has no attribute 'appen"),
+        ("boom(ValueError())", "ValueError."),
         ("boom(KeyError('a'))", "KeyError: 'a'"),
-        ("gone", "NameError: name 'gone' is not defined"),
-        ("raise SystemExit(3)", "SystemExit: 3"),
-        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
-        ("boom(GeneratorExit())", "GeneratorExit"),
+        ("boom(AssertionError('not built in'))", "AssertionError: not built in"),
     ],
 )
-def test_code_that_raises_is_an_error_at_the_koans_own_line(fill, said):
-    verdict = judged(CODE, fill)
-    line = line_of(CODE, "for") + 1
-    assert (verdict.kind, verdict.line) == (Kind.ERROR, line)
-    assert verdict.sentence == f"Line {line} raises {said}"
+def test_code_that_raises_is_an_error_that_quotes_its_line(fill, said):
+    verdict = run_as_example(fill)
+    assert (verdict.kind, verdict.line) == (Kind.ERROR, line_of(CODE, "append"))
+    assert verdict.sentence.startswith(f"`{fill}` raises {said}")
 
 
-def test_a_check_that_raises_is_an_error_and_not_failed():
-    verdict = judged(CODE, "items = None")
+def run_as_example(fill: str, text: str = CODE) -> Verdict:
+    """The verdict on code that the table of what is allowed might refuse."""
+    attempt = Work(koan(CODE).lesson, text.encode()).example(koan(CODE), fill)
+    vars(attempt.work.module).update(check=len, boom=boom)
+    return judge.decide(attempt, {}, LIMITS)[0]
+
+
+@pytest.mark.parametrize(
+    ("fill", "said"),
+    [
+        ("raise SystemExit(3)", "A fill can't end the run, as SystemExit does."),
+        ("boom(GeneratorExit())", "A fill can't end the run, as GeneratorExit does."),
+        ("assert i > 5", "Your own `assert i > 5` does not hold."),
+        ("boom(Hang())", "It did not end within 20 s; it was at `boom(Hang())`."),
+    ],
+)
+def test_other_endings_of_a_fill_have_their_own_words(fill, said):
+    attempt = Work(koan(CODE).lesson, CODE.encode()).example(koan(CODE), fill)
+    vars(attempt.work.module).update(check=len, boom=boom, Hang=Hang)
+    verdict, _ = judge.decide(attempt, {}, LIMITS)
+    assert (verdict.kind, verdict.sentence) == (Kind.ERROR, said)
+
+
+def test_a_check_that_raises_is_an_error_and_one_that_failed_before_it_is_told_first():
+    verdict = verdict_of(CODE, "items = None", check=id)
     assert (verdict.kind, verdict.line) == (Kind.ERROR, line_of(CODE, "assert"))
     assert "TypeError" in verdict.sentence
+    text = CODE.replace("items == [0, 1, 2]", "items[2] == 2")
+    verdict = judged(koan_of(text, ASKS[CODE]), "items", check=len)
+    assert (verdict.kind, verdict.line) == (Kind.FAILED, line_of(CODE, "assert"))
 
 
-def test_a_long_complaint_is_cut():
-    verdict = judged(CODE, "boom(ValueError('x' * 999))")
-    assert verdict.sentence.endswith("xxx...") and len(verdict.sentence) < 260
+def test_a_long_complaint_ends_with_a_sentence():
+    words = "One thing. " * 20 + "Then x" + "x" * 900
+    verdict = run_as_example(f"boom(ValueError({words!r}))")
+    assert verdict.sentence.endswith("One thing.")
+    assert run_as_example("boom(ValueError('x' * 999))").sentence.endswith("x ...")
 
 
 def test_an_assertion_inside_a_library_is_not_the_koans_own():
     def library(values):
         assert not values, "the library's own"
 
-    verdict = judged(CODE, "items.append(i)", check=library)
-    assert verdict.kind is Kind.ERROR
-    assert verdict.line == line_of(CODE, "check")
+    verdict = verdict_of(CODE, "items.append(i)", check=library)
+    assert (verdict.kind, verdict.line) == (Kind.ERROR, line_of(CODE, "check"))
     assert "AssertionError: the library's own" in verdict.sentence
-
-
-def test_an_assertion_in_the_fill_is_not_the_koans_own():
-    verdict = judged(CODE, "assert i > 5")
-    assert (verdict.kind, verdict.line) == (Kind.ERROR, line_of(CODE, "for") + 1)
-
-
-def test_an_assertion_of_a_library_that_the_fill_calls_is_not_the_koans_own():
-    assert judged(CODE, "boom(AssertionError())").kind is Kind.ERROR
-
-
-def test_an_assertion_inside_a_library_does_not_make_a_prediction_wrong():
-    def library(values):
-        raise AssertionError
-
-    verdict = judged(PREDICTION, "None", check=library)
+    verdict = verdict_of(PREDICTION, "None", check=library)
     assert (verdict.kind, verdict.line) == (Kind.ERROR, line_of(PREDICTION, "check"))
 
 
-def test_an_exception_without_a_trace_is_told_at_the_koan():
-    answer, _ = run(lesson(CODE, "items.append(i)"))
-    verdict = judge.judge(answer, SystemExit(1), FILE)
-    assert (verdict.kind, verdict.line) == (Kind.ERROR, line_of(CODE, "def"))
-    answer, _ = run(lesson(PREDICTION, "None"))
-    assert judge.judge(answer, SystemExit(1), FILE).kind is Kind.ERROR
-
-
-def test_what_was_written_is_cut_when_it_is_long():
-    assert judge.shortened("x" * 200) == "x" * 200
-    assert judge.shortened("x" * 201) == "x" * 197 + "..."
-    assert len(judged(PREDICTION, "[" + "1, " * 150 + "]").wrote) == 200
-
-
-# ---------------------------------------------------------------------- diagnoses
+# ------------------------------------------------------------- diagnoses of predictions
 
 
 @pytest.mark.parametrize(
@@ -346,234 +238,187 @@ def test_what_was_written_is_cut_when_it_is_long():
     [
         ("[1, 2]", "[1.0, 4 / 2]"),
         ("[1, 2]", "[1] + [2]"),
-        ("[..., 2]", "[5, 1 + 1]"),
+        ("[1, 2]", "(1, 2)"),
+        ("[..., 2]", "(5, 1 + 1)"),
+        ("[..., [2]]", "[(1, 2, 3), (2,)]"),
         ("'a'", "'a' * 1"),
         ("True", "(1 < 2)"),
-        ("float('nan')", "float('nan')"),
+        ("float('nan')", "-float('nan')"),
+        ("0.3", "0.1 + 0.2"),
         ("None", "None"),
     ],
 )
 def test_a_named_mistake_is_diagnosed_by_what_the_prediction_comes_to(mistake, fill):
-    verdict = judged(PREDICTION, fill, {mistake: "That one."})
+    verdict = verdict_of(PREDICTION, fill, {mistake: "That one."})
     assert verdict.kind is Kind.WRONG
     assert verdict.sentence.startswith("That one.")
 
 
 @pytest.mark.parametrize(
     ("mistake", "fill"),
-    [
-        ("[1, 2]", "(1, 2)"),
-        ("'a'", "'b'"),
-        ("1", "True"),
-        ("0", "None"),
-        ("[...]", "[]"),
-    ],
+    [("'a'", "'b'"), ("1", "True"), ("0", "None"), ("[...]", "[]"), ("[1]", "1")],
 )
 def test_another_mistake_is_not_the_one_that_is_named(mistake, fill):
-    assert "That one." not in judged(PREDICTION, fill, {mistake: "That one."}).sentence
+    assert "That" not in verdict_of(PREDICTION, fill, {mistake: "That one."}).sentence
 
 
-def test_the_first_mistake_that_fits_is_told():
-    mistakes = {"[1, 3]": "First.", "[1, ...]": "Second.", "...": "Third."}
-    assert judged(PREDICTION, "[1, 2]", mistakes).sentence.startswith("Second.")
+def test_the_first_mistake_that_fits_is_told_with_the_entries_that_do_not_hold():
+    mistakes = {"[1, 3, 9]": "First.", "[..., 2.5, 9]": "Second.", "...": "Third."}
+    verdict = verdict_of(PREDICTION, "[1.5, 2.5, 9]", mistakes)
+    assert verdict.sentence == "Second. Entry 3 does not hold."
 
 
-def test_a_named_mistake_is_followed_by_which_entries_hold():
-    verdict = judged(PREDICTION, "[1.5, 2.5, 9]", {"[..., ..., 9]": "Not nine."})
-    assert verdict.sentence == "Not nine. Entries 1 and 2 hold; 3 does not."
+@pytest.mark.parametrize("thing", [len, int, object()], ids=range(3))
+def test_an_attribute_of_a_module_is_a_mistake_by_its_name(thing):
+    kinds = ModuleType("kinds")
+    kinds.thing, kinds.other = thing, 1
+    mistakes = {"kinds.other": "Other.", "kinds.thing": "A thing."}
+    verdict = verdict_of(PREDICTION, "kinds.thing", mistakes, kinds=kinds)
+    if verdict.kind is not Kind.REFUSED:
+        assert verdict.sentence.startswith("A thing.")
 
 
-def test_a_named_mistake_in_code_is_diagnosed_whether_it_fails_or_raises():
-    mistakes = {"items.append(1.0)\nitems": "Twice.", "items.add(i)": "No set."}
-    verdict = judged(CODE, "items.append(1)\n        items\n        items.pop()")
-    assert verdict.sentence == f"The check at line {verdict.line} does not hold."
-    koan = CODE.replace("== 3", "== 4")
-    verdict = judged(koan, "items.append(1); items", mistakes, ASKS[CODE])
-    assert (verdict.kind, verdict.sentence) == (Kind.FAILED, "Twice.")
-    verdict = judged(CODE, "items.add(i)", mistakes)
-    assert verdict.kind is Kind.ERROR
-    assert verdict.sentence.startswith("No set. (AttributeError: ")
+# -------------------------------------------------------------------- diagnoses of code
 
-
-@pytest.mark.parametrize("thing", [len, int, lambda: 1, object()], ids=range(4))
-def test_a_prediction_that_cannot_be_written_down_is_no_error_of_the_judge(thing):
-    """Such as the class that a module's attribute is."""
-    torch = ModuleType("torch")
-    torch.thing = thing
-    mine = lesson(PREDICTION, "torch.thing", {"torch.thing": "A thing.", "1": "No."})
-    answer = prepared(mine, torch=torch)
-    if isinstance(answer, Answer):
-        assert judge.diagnosis(answer) == "A thing."
-    else:
-        assert answer.kind is Kind.REFUSED
-
-
-def test_an_attribute_of_a_module_is_a_mistake_by_its_name():
-    class Dtype:
-        def __repr__(self):
-            return "torch.half"
-
-    torch = ModuleType("torch")
-    torch.float16 = Dtype()
-    mine = lesson(PREDICTION, "torch.float16", {"torch.half": "Half."})
-    assert judge.diagnosis(prepared(mine, torch=torch)) == "Half."
-
-
-# ------------------------------------------------------------------ which entries hold
+WRONG = {
+    "items.append(1)": "Always one.",
+    "items.clear()": "Nothing is left.",
+    "=items.extend([])": "Extended by nothing.",
+    "items.add(i)": "A list has no add.",
+    "=items.append(...)": "Something else.",
+}
 
 
 @pytest.mark.parametrize(
-    ("actual", "wrote", "said"),
+    ("fill", "said"),
     [
-        # numbers: which of them
-        ([1, 2, 3], [1, 2, 4], "Entries 1 and 2 hold; 3 does not."),
-        ([1, 2, 3], [1, 5, 4], "Entry 1 holds; 2 and 3 do not."),
-        ([1, 2, 3, 4], [1, 2, 3, 9], "Entries 1, 2 and 3 hold; 4 does not."),
-        ([1, 2, 3, 4], [9, 2, 9, 9], "Entry 2 holds; 1, 3 and 4 do not."),
-        ([1, 2], [2, 1], "None of the entries holds."),
-        ([1], [2], ""),
-        ([1, None], [1, 0], "Entry 1 holds; 2 does not."),
-        ([1.0, 2], [1, 3], "Entry 1 holds; 2 does not."),
-        (
-            [[1, 2], [3, 4]],
-            [[1, 2], [3, 9]],
-            "Entries 1.1, 1.2 and 2.1 hold; 2.2 does not. (2.1 is entry 1 of list 2.)",
-        ),
-        ([[1, 2], [3, 4]], [1, 2], "Entry 1 should be a list of 2."),
-        ([[1, 2], [3, 4]], [[1, 2], [3]], "Entry 2 should be a list of 2."),
-        ([[1], [2]], [[3], [4]], "None of the entries holds."),
-        ((1, 2), (1, 3), "Entry 1 holds; 2 does not."),
-        # what can be guessed: only how many
-        (
-            [True, False, True],
-            [True, True, True],
-            "2 of the 3 entries hold, each in its place.",
-        ),
-        ([True, False], [False, True], "0 of the 2 entries hold, each in its place."),
-        (["a", "b"], ["a", "c"], "1 of the 2 entries hold, each in its place."),
-        (["a", True], ["a", False], "1 of the 2 entries hold, each in its place."),
-        ([True, False], [1, 1], "1 of the 2 entries hold, each in its place."),
-        # another container
-        ([1, 2], (1, 2), "Every entry holds, but a list is asked for: […]."),
-        ((1, 2), [1, 2], "Every entry holds, but a tuple is asked for: (…)."),
-        ([1, 2], (1, 3), "Entry 1 holds; 2 does not."),
-        ([1, 2], 1, "A list is asked for."),
-        ([1, 2], {1, 2}, "A list is asked for."),
-        ([1, 2], {1: 2}, "A list is asked for."),
-        ("ab", ["a", "b"], ""),
-        ((1, 2), None, "A tuple is asked for."),
-        ({"a": 1}, [1], "A dict is asked for."),
-        # another length
-        ([1, 2], [1], "Yours has 1 entry; that is not how many there are."),
-        ([1, 2], [], "Yours has 0 entries; that is not how many there are."),
-        ([1, 2], (1, 2, 3), "Yours has 3 entries; that is not how many there are."),
-        # a dict is told by its keys
-        ({"a": 1, "b": 2}, {"a": 1, "b": 3}, 'Entry "a" holds; "b" does not.'),
-        ({"a": 1, "b": 2}, {"b": 2, "a": 3}, 'Entry "b" holds; "a" does not.'),
-        ({"a": 1, "b": 2}, {"a": 1}, "The keys are not those that the koan has."),
-        (
-            {"a": True, "b": True},
-            {"a": True, "b": False},
-            "1 of the 2 entries hold, each in its place.",
-        ),
-        # a single value says nothing more
-        (1, 2, ""),
-        (None, [1], ""),
-        (True, False, ""),
+        # by its outcome, however it is spelled
+        ("items.append(1)", "Always one."),
+        ("items += [1]", "Always one."),
+        ("items.insert(0, 1 + 0 * i)", "Always one."),
+        ("one = 1\nitems.append(one)\nprint(items)", "Always one."),
+        ("pass", "Nothing is left."),
+        ("items = []", "Nothing is left."),
+        # by its own spelling first; one that is `spelled` by nothing else
+        ("items.extend([])", "Extended by nothing."),
+        ("items.extend(items[:0])", "Nothing is left."),
+        ("items.append(i + 1)", "Something else."),
+        ("items += [i + 1]", "A check does not hold."),
+        # what raises: by its kind and its place
+        ("items.add(i + 2)", "A list has no add. (AttributeError: 'list' object"),
+        ("items.nothing", "A list has no add. (AttributeError: 'list' object"),
+        ("1 / 0", "`1 / 0` raises ZeroDivisionError"),
     ],
 )
-def test_which_entries_hold(actual, wrote, said):
-    assert which_hold(actual, wrote) == said
+def test_code_is_diagnosed_by_what_it_did(fill, said):
+    verdict = run_named(fill)
+    assert verdict.kind in (Kind.FAILED, Kind.ERROR)
+    assert verdict.sentence.startswith(said)
 
 
-def test_entries_within_the_tolerance_hold():
-    assert which_hold([0.3, 1], [0.1 + 0.2, 2], approx) == "Entry 1 holds; 2 does not."
-    assert which_hold([0.3, 1], [0.1 + 0.2, 2]) == "None of the entries holds."
+def run_named(fill: str, text: str = CODE, limits: Limits = LIMITS) -> Verdict:
+    mine = koan(CODE, WRONG)
+    attempt = Work(mine.lesson, text.encode()).example(mine, fill)
+    vars(attempt.work.module).update(check=len)
+    return judge.decide(attempt, {}, limits)[0]
 
 
-def test_an_entry_that_cannot_be_compared_does_not_hold():
-    class Stubborn:
-        def __eq__(self, other):
-            raise RuntimeError
-
-        __hash__ = None
-
-    assert which_hold([1, Stubborn()], [1, 2]) == "Entry 1 holds; 2 does not."
-    assert which_hold([1, 2], [1, [[2]]], approx) == "Entry 1 holds; 2 does not."
-
-
-NUMBERS = st.integers(-3, 3)
-
-
-@quick
-@given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=2, max_size=6))
-def test_the_entries_that_are_told_to_hold_are_those_that_hold(pairs):
-    actual, wrote = (list(side) for side in zip(*pairs, strict=True))
-    said = which_hold(actual, wrote)
-    right = [str(i) for i, (a, w) in enumerate(pairs, 1) if a == w]
-    wrong = [str(i) for i, (a, w) in enumerate(pairs, 1) if a != w]
-    words = said.replace(",", "").replace(".", "").replace(";", " ;").split()
-    numbers = [word for word in words if word.isdigit() or word == ";"]
-    if not right:
-        assert said == "None of the entries holds."
-    elif not wrong:
-        assert said.startswith("Every entry holds")
-    else:
-        assert numbers == [*right, ";", *wrong]
+def test_examples_run_in_the_learners_own_koan_and_need_no_solution():
+    """What is added there that only looks does not matter, nor do line numbers."""
+    text = CODE.replace("    items", "    print('mine')\n\n    items", 1)
+    text = text.replace("    check", "    breakpoint\n    check").replace(
+        "    breakpoint\n", "    print(items)\n"
+    )
+    assert run_named("items += [1]", text).sentence == "Always one."
+    mine = koan(CODE, WRONG)
+    withheld = Koan(mine.lesson, mine.note)
+    text = filled(mine, "items += [1]").replace("range(3)", "range(3)")
+    verdict = decided(withheld, text, check=len)
+    assert verdict.sentence == "Always one."
 
 
-@quick
-@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=6))
-def test_truth_values_are_never_told_one_by_one(pairs):
-    """The sentence is the same wherever the wrong ones stand."""
-    if all(a == w for a, w in pairs):
-        return
-    sentences = {
-        which_hold(*(list(side) for side in zip(*order, strict=True)))
-        for order in (pairs, pairs[::-1], sorted(pairs))
-    }
-    right = sum(a == w for a, w in pairs)
-    assert sentences == {
-        f"{right} of the {len(pairs)} entries hold, each in its place."
-    }
+def test_examples_run_once_for_each_arguments_and_never_after_a_hang(monkeypatch):
+    mine = koan(CODE, WRONG)
+    attempt = attempt_of(mine, "items += [5]")
+    vars(attempt.work.module).update(check=len, Hang=Hang, boom=boom)
+    ran = []
+    monkeypatch.setattr(diagnosis, "run", lambda *a: ran.append(a[0].wrote) or run(*a))
+    for _ in range(2):
+        judge.decide(attempt, {}, LIMITS)
+    examples = [text for text in WRONG if not text.startswith("=")]
+    assert ran == examples
+    hangs = attempt.work.example(mine, "boom(Hang())")
+    judge.decide(hangs, {}, LIMITS)
+    assert ran == examples
+
+
+def test_an_example_has_no_more_time_than_the_koan(monkeypatch):
+    seconds = []
+
+    def noted(example, arguments, limits):
+        seconds.append(limits.seconds)
+        return run(example, arguments, limits)
+
+    monkeypatch.setattr(diagnosis, "run", noted)
+    run_named("items += [5]", limits=Limits(2.0))
+    run_named("items += [5]", limits=Limits(60.0))
+    assert set(seconds) == {2.0, diagnosis.EXAMPLE_SECONDS}
 
 
 @pytest.mark.parametrize(
-    ("check", "written"),
+    ("text", "mistake", "fill"),
     [
-        ("assert first == 1, 2", "[1, 2]"),
-        ("assert first == (1), None", "[1, None]"),
-        ("assert first == approx(1, 2)", "[1, 2]"),
-        ("assert first == approx(1, 2, 3)", "[1, 2, 3]"),
+        (PREDICTION, "x(", "1"),
+        (PREDICTION, "x = 1", "1"),
+        (PREDICTION, "values", "1"),
+        (CODE, "x(", "items"),
     ],
 )
-def test_forgotten_brackets_are_called_so(check, written):
-    given = "assert first == approx(__)" if "approx" in check else "assert first == __"
-    fn = "def test_it():\n    first = [1, 2]\n    {}\n"
-    notes = {"test_it": Note("test_it", given, ("a", "b", "c"), "so", (), "https://x")}
-    loaded = LessonNotes("say", "learned", "caught", "https://x", notes)
-    solution = Source(fn.format(given.replace("__", "[1, 2]")))
-    lesson = Lesson(
-        Path("it.py"), loaded, Source(fn.format(check)), Given(solution, loaded)
+def test_notes_that_cannot_be_used_are_named_when_they_are_needed(text, mistake, fill):
+    with pytest.raises(NotesError, match=r"\[test_it\]: `"):
+        verdict_of(text, fill, {mistake: "?"})
+    assert decided(koan(text, {mistake: "?"}), text, check=len).kind is Kind.PASSED
+
+
+@pytest.mark.parametrize("mistake", ["b = 1", "4; 5"])
+def test_an_example_that_cannot_stand_in_the_blank_is_a_fault_of_the_notes(mistake):
+    mine = koan_of(
+        "def test_it():\n    a = 3\n    assert a\n", "a = __", {mistake: "?"}
     )
-    verdict = prepare(lesson, "test_it", {})
-    assert verdict.kind is Kind.ERROR
-    assert verdict.sentence.endswith(f"Put several in brackets: {written}.")
-    assert "reset" not in verdict.sentence
+    with pytest.raises(NotesError, match=r"\[test_it\]: `"):
+        judged(mine, "0")
 
 
-def test_forgotten_brackets_that_python_cannot_read():
-    fault = blanks.Unreadable("invalid syntax", 2)
-    said = judge.unreadable(fault, "def test_it():\n    assert first == 0, None, 0\n")
-    assert "brackets" in said
-    assert "brackets" not in judge.unreadable(fault, "def test_it():\n    x = (\n")
+# ------------------------------------------------------------------ beyond the verdict
 
 
-def test_notes_that_are_not_python_are_named_when_they_are_needed():
-    note = Note(
-        "it", "x = __", ("a", "b", "c"), "so", (Mistake("x(", "?"),), "https://x"
+def explanation(mine: Koan, fill: str, reveal: bool, **names: object) -> Verdict:
+    attempt = attempt_of(mine, fill)
+    vars(attempt.work.module).update(names)
+    verdict, outcome = judge.decide(attempt, {}, LIMITS)
+    return explained(attempt, outcome, verdict, {}, LIMITS, reveal)
+
+
+def test_the_answer_is_told_when_it_is_asked_for_as_it_was_found_once():
+    text = (
+        "def test_it():\n    seen = iter([1, 2, 3])\n    assert [next(seen), 10] == 9\n"
     )
-    function = blanks.parse("def it():\n    x = 1").body[0]
-    fill = blanks.Fill((function.body[0].value,))
-    with pytest.raises(NotesError, match=r"\[it\]: `x\(` is not Python"):
-        judge.diagnosis(Answer(note, function, fill, None, "1"))
+    mine = koan_of(text, "assert [next(seen), 10] == __")
+    assert explanation(mine, "[2, 10]", reveal=True).answer == "[1, 10]"
+    assert explanation(mine, "[2, 10]", reveal=False).answer == ""
+    assert explanation(mine, "[1, 10]", reveal=True).answer == ""
+
+
+def test_a_solution_is_told_beside_code_when_it_is_asked_for():
+    mine = koan(CODE)
+    verdict = explanation(mine, "pass", reveal=True, check=len)
+    assert verdict.solution == "items.append(i)"
+    assert verdict.table and verdict.answer == ""
+    assert explanation(mine, "pass", reveal=False, check=len).solution == ""
+
+
+def test_an_answer_is_told_in_as_many_digits_as_matter():
+    text = APPROX.replace("v / 3", "v * 0.1 * 3")
+    mine = koan_of(text, "assert [v * 0.1 * 3 for v in values] == approx(__)")
+    assert outcome_of(mine, "1", check=len).checks[0].found[0] != 0.15
+    assert explanation(mine, "1", True, check=len).answer == "[0.15, 0.45, 0.75]"

@@ -136,6 +136,14 @@ def test_a_lesson_done_is_told_once_it_is_done(tiny):
     assert "In your own words" not in tiny.run().screen
 
 
+def test_a_solved_path_is_solved_where_solutions_are_withheld(tiny):
+    tiny.solve(*tiny.path)
+    tiny.withhold_solutions()
+    ran = tiny.run()
+    assert ran.ret == 0 and ran.next == ""
+    ran.says("8 of 8 koans solved")
+
+
 @pytest.mark.parametrize("args", [(), ("-n2",)], ids=["alone", "xdist"])
 def test_the_first_that_does_not_pass_is_next(tiny, args):
     """However far a learner has got elsewhere."""

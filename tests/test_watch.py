@@ -17,10 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from sensei.lesson import replaced
-from sensei.watching import changes, runs
-from sensei.watching.child import CLEAR, Orders
-from tiny import TinyCourse
+from sensei import edit
+from sensei.course import Course
+from sensei.watch import changes, runs
+from sensei.watch.child import CLEAR, Orders
+from tiny import Ran, TinyCourse
 
 pexpect = pytest.importorskip("pexpect", reason="needs a pseudo-terminal")
 if sys.platform == "win32":
@@ -42,25 +43,17 @@ FIRST, SECOND, THIRD, FOURTH, *_ = TINY_PATH = [
     "test_running_totals",
 ]
 LAST = TINY_PATH[-1]
+RIGHT = "total += number\ntotals.append(total)"
 _count = itertools.count()
 
 
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory):
-    """A copy of the engine, so that what a test saves there is seen by no other."""
-    folder = tmp_path_factory.mktemp("engine")
-    without = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "sensei", folder / "sensei", ignore=without)
-    return folder
-
-
 @pytest.fixture
-def learner(tiny, engine):
+def learner(tiny):
     """Starts `sensei watch` on the tiny course; ends it, whatever happens."""
     learners = []
 
     def start(*arguments: str, root: Path = tiny.root, **rest: object) -> Learner:
-        learners.append(Learner(root, engine, arguments, **rest))
+        learners.append(Learner(root, arguments, **rest))
         return learners[-1]
 
     yield start
@@ -71,13 +64,13 @@ def learner(tiny, engine):
 class Learner:
     """Somebody at a terminal with `sensei watch`."""
 
-    def __init__(self, root, engine, arguments, columns=80, **env):
+    def __init__(self, root, arguments, columns=80, **env):
         self.mark = f"{os.getpid()}-{next(_count)}"
         self.child = pexpect.spawn(
             sys.executable,
             ["-P", "-c", SENSEI, "watch", *arguments],
             cwd=str(root),
-            env=environment(engine, SENSEI_TEST=self.mark, **env),
+            env=environment(SENSEI_TEST=self.mark, **env),
             dimensions=(60, columns),
             timeout=PATIENCE,
             encoding="utf-8",
@@ -122,11 +115,11 @@ class Learner:
         wait_until(lambda: not self.processes)
 
 
-def environment(engine: Path, **more: str) -> dict[str, str]:
+def environment(**more: str) -> dict[str, str]:
     without = ("COLUMNS", "PY_COLORS", "FORCE_COLOR", "CI", "NO_COLOR")
     env = {k: v for k, v in os.environ.items() if k not in without}
     plain = {"TERM": "xterm", "NO_COLOR": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    env |= {**plain, "PYTHONPATH": str(engine), "PYTHONIOENCODING": "utf-8"}
+    env |= {**plain, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
     return {k: v for k, v in (env | more).items() if v}
 
 
@@ -146,9 +139,9 @@ def wait_until(holds) -> None:
 
 def written(tiny: TinyCourse, koan: str, fill: str) -> tuple[Path, str]:
     """A lesson's file, and its text with a koan filled, again if need be."""
-    files, lesson = tiny.lesson(koan)
-    here = lesson.fill(koan)
-    return files.path, replaced(lesson.source.decoded, [(here, fill)])
+    work = tiny.work(koan)
+    here = work.fill(tiny.koan(koan))
+    return work.lesson.path, edit.replaced(work.text, [(here, fill)])
 
 
 def save(tiny: TinyCourse, koan: str, fill: str) -> None:
@@ -182,14 +175,26 @@ def test_solved_ahead_of_the_path(tiny, learner):
     you.run_shows(f"next {FIRST}")
     save(tiny, THIRD, "[True, False, True]")
     you.run_shows(
-        f"saved {THIRD}: solved", "A copy is equal", "1 of 8", f"next {FIRST}"
+        f"saved {THIRD}: solved", "A copy is equal", f"next {FIRST}", "1 of 8"
     )
     save(tiny, THIRD, "[True, True, True]")
     you.run_shows(
         f"saved {THIRD}: wrong; it was solved before",
+        "1 wrong, 1 blank in",
         f"wrong {THIRD}, line",
         "list() makes another list",
         f"next {FIRST}",
+    )
+
+
+def test_two_at_once_the_first_of_them_right(tiny, learner):
+    """The screen is about the wrong one; why the other holds is told beside it."""
+    you = learner()
+    you.run_shows(f"next {FIRST}")
+    path, text = written(tiny, FIRST, "7919")
+    path.write_text(text.replace("third)] == __", "third)] == [1, 1, 1]"), "utf-8")
+    you.run_shows(
+        f"saved {FIRST}: solved", f"saved {SECOND}: wrong", f"solved {FIRST}: 7000"
     )
 
 
@@ -198,8 +203,8 @@ def test_what_stood_before_the_edited_koan_is_confirmed(tiny, learner):
     you = learner()
     you.run_shows("8 of 8", "the end of the path", "all there is to this course")
     save(tiny, LAST, "total += number")
-    you.run_shows(f"saved {LAST}: failed", "7 of 8", f"next {LAST}", "Nothing is noted")
-    save(tiny, LAST, "total += number\ntotals.append(total)")
+    you.run_shows(f"saved {LAST}: failed", f"next {LAST}", "Nothing is noted", "7 of 8")
+    save(tiny, LAST, RIGHT)
     you.run_shows(f"saved {LAST}: solved", "8 of 8", "the end of the path")
 
 
@@ -207,7 +212,7 @@ def test_an_earlier_koan_that_broke_is_named(tiny, learner):
     tiny.solve(*TINY_PATH)
     you = learner()
     you.run_shows("8 of 8")
-    tiny.edit(FOURTH, "from pytest import approx", "from pytest import approx, raises")
+    tiny.edit(FOURTH, '"kayak"', '"kayaks"')
     you.run_shows(f"saved {FOURTH}: error; it was solved before", f"next {FOURTH}")
 
 
@@ -226,6 +231,26 @@ def lessons(tiny: TinyCourse) -> list[Path]:
     return [files.path for files in tiny.course.lessons if not files.part]
 
 
+def test_what_a_koan_prints_is_shown(tiny, learner):
+    you = learner()
+    you.run_shows(f"next {FIRST}")
+    path, text = written(tiny, FIRST, "7900")
+    look = "print('the parts:', parts)\n    assert sum"
+    path.write_text(text.replace("assert sum", look), "utf-8")
+    you.run_shows("Captured stdout", "the parts: [7000, 900, 19]", f"next {FIRST}")
+
+
+def test_sixty_saves_in_a_row(tiny, learner):
+    you = learner()
+    you.run_shows(f"next {FIRST}")
+    for number in range(60):
+        save(tiny, FIRST, str(7860 + number))
+        time.sleep(0.03)  # some runs begin, few end: however many, all is well
+    you.run_shows(f"saved {FIRST}: solved", f"next {SECOND}")
+    wait_until(lambda: len(you.processes) == 1)
+    assert you.child.isalive()
+
+
 # -------------------------------------------------------------------- bad input
 
 
@@ -238,7 +263,7 @@ def test_files_that_cannot_be_read(tiny, learner):
     path.write_text("", "utf-8")
     you.run_shows("error")
     path.write_bytes(b"\xff\xfe")
-    you.run_shows("Python can't read this file")
+    you.run_shows("it is not UTF-8")
     path.write_text(text, "utf-8")
     you.run_shows(f"saved {FIRST}: solved", f"next {SECOND}")
     notes = path.with_suffix(".toml")
@@ -256,11 +281,11 @@ def test_a_folder_that_goes_and_comes_back(tiny, learner):
     you.sees("There is no folder koans here. I go on when it is back.")
     (tiny.root / "elsewhere").rename(tiny.main)
     you.run_shows(f"next {FIRST}")
-    files, _ = tiny.lesson(FIRST)
-    text = files.path.read_bytes()
-    files.path.unlink()
+    path = tiny.lesson(FIRST).path
+    text = path.read_bytes()
+    path.unlink()
     you.run_shows("not there any more")
-    files.path.write_bytes(text)
+    path.write_bytes(text)
     you.run_shows(f"next {FIRST}")
 
 
@@ -278,28 +303,40 @@ def test_saved_by_renaming_beside_swap_files(tiny, learner):
     assert seen.count(READY) == 1, "a swap file was taken for a save"
 
 
-def test_what_is_whole(tmp_path):
-    whole = {"a.py": "x = 1\n", "a.toml": "x = 1\n"}
-    partly = {"b.py": "", "c.py": "x = (", "b.toml": "x =", "c.toml": "\n"}
-    for name, text in (whole | partly).items():
-        (tmp_path / name).write_text(text, "utf-8")
-        assert changes.is_whole(tmp_path / name) == (name in whole), name
-    assert not changes.is_whole(tmp_path / "gone.py")
+def test_an_editor_in_the_middle_of_a_save(tmp_path):
+    course = Course(tmp_path, tmp_path / "koans", tmp_path / "notes", tmp_path)
+    course.koans.mkdir()
+    course.notes.mkdir()
+    koan, notes = course.koans / "test_01_x.py", course.notes / "test_01_x.toml"
+    koan.write_text("x = 1", "utf-8")
+    before = changes.look(course)
+    notes.write_text("x = 1", "utf-8")
+    after = changes.look(course)
+    assert changes.saved(before, after) == [str(notes)]
+    assert not changes.is_mid_save(before, after)
+    koan.write_text("", "utf-8")
+    assert changes.is_mid_save(after, changes.look(course))
+    koan.unlink()
+    assert changes.is_mid_save(after, changes.look(course))
+    course.koans.rmdir()
+    assert changes.look(course) is None
 
 
 def test_which_koans_were_edited(tiny):
-    edits = changes.Edits(tiny.course)
-    assert edits.find() == [], "nothing has been judged yet"
-    edits.settle()
-    save(tiny, SECOND, "[3, 3, 3]")
-    assert edits.find() == [f"koans/test_01_two_names.py::{SECOND}"]
-    assert edits.find() == [f"koans/test_01_two_names.py::{SECOND}"], "not judged yet"
-    edits.settle()
-    files, lesson = tiny.lesson(SECOND)
-    files.path.write_text("# a remark\n" + lesson.source.decoded, "utf-8")
-    assert edits.find() == []
-    files.path.write_text("def", "utf-8")
-    assert edits.find() == ["koans/test_01_two_names.py"]
+    place = "koans/test_01_two_names.py"
+
+    def edited(text: bytes) -> tuple[str, ...]:
+        return changes.edited(tiny.course, before, before | {place: text})
+
+    before = changes.texts(tiny.course)
+    assert changes.edited(tiny.course, {}, before) == (), "nothing was judged yet"
+    text = before[place]
+    assert edited(text) == ()
+    assert edited(b"# a remark\n" + text.replace(b"= first\n", b"=  first\n")) == ()
+    assert edited(text.replace(b"7000", b"8000")) == (f"{place}::{FIRST}",)
+    assert edited(text.replace(b"first == third", b"(")) == (f"{place}::{THIRD}",)
+    whole = tuple(f"{place}::{koan}" for koan in (FIRST, SECOND, THIRD))
+    assert edited(b"") == edited(b"# coding: latin-1\n" + text) == whole
 
 
 # --------------------------------------------------------------------- commands
@@ -381,9 +418,10 @@ def test_a_run_ends_with_its_parent(tiny, learner, no_fork):
 
 def hanging(tiny: TinyCourse) -> None:
     """Bring the course to a koan that hangs, and leaves a sign that it has begun."""
-    tiny.solve_before("test_a_copy")
+    tiny.allow("open", time=["sleep"], pytest=["approx"])
+    tiny.solve_before(LAST)
     began = str(tiny.root / "began")
-    save(tiny, "test_a_copy", f"open({began!r}, 'w') and __import__('time').sleep(600)")
+    save(tiny, LAST, f"import time\nopen({began!r}, 'w')\ntime.sleep(600)")
 
 
 # ------------------------------------------------------------- hangs and crashes
@@ -393,47 +431,51 @@ def test_a_save_during_a_run_starts_anew(tiny, learner):
     hanging(tiny)
     you = learner()
     wait_until((tiny.root / "began").exists)
-    save(tiny, "test_a_copy", "list(original)")
-    you.run_shows("next test_only_the_even")
+    save(tiny, LAST, RIGHT)
+    you.run_shows("the end of the path")
     assert len(you.processes) == 1 or sys.platform != "linux"
 
 
 def test_hangs_and_crashes_are_told_and_the_watch_goes_on(tiny, learner):
-    tiny.solve_before("test_a_copy")
+    crashing(tiny)
+    tiny.solve_before(LAST)
     you = learner("--koan-seconds", "1")
-    you.run_shows("next test_a_copy")
-    save(tiny, "test_a_copy", "[0 for _ in iter(int, 1)]")
-    you.run_shows("saved test_a_copy: error", "did not end within 1 s")
+    you.run_shows(f"next {LAST}")
+    save(tiny, LAST, "while True:\n    pass")
+    you.run_shows(f"saved {LAST}: error", "did not end within 1 s")
     crashes = {
-        "os._exit(3)": "ended Python, and so this run (exit code 3).",
-        "os.kill(os.getpid(), 11)": "made Python itself crash (SIGSEGV).",
+        "os._exit(3)": "ended Python itself (exit code 3).",
+        "os.kill(os.getpid(), 11)": "made Python itself crash (signal SIGSEGV).",
         "os.kill(os.getpid(), 9)": "was killed from outside",
     }
     for crash, told in crashes.items():
-        save(tiny, "test_a_copy", crash.replace("os.", "__import__('os')."))
-        you.run_shows(f"test_a_copy in koans/test_02_changing_lists.py {told}")
-    save(tiny, "test_a_copy", "list(original)")
-    you.run_shows("saved test_a_copy: solved", "next test_only_the_even")
+        save(tiny, LAST, f"import os\n{crash}")
+        you.run_shows(f"{LAST} in koans/test_02_changing_lists.py {told}")
+    save(tiny, LAST, RIGHT)
+    you.run_shows(f"saved {LAST}: solved", "the end of the path")
 
 
-def test_a_run_that_pytest_cannot_stop_is_stopped(tiny, engine, monkeypatch):
-    """It waits in C, and lets no other thread run."""
-    tiny.solve_before("test_a_copy")
-    save(tiny, "test_a_copy", "__import__('ctypes').PyDLL(None).sleep(600)")
+def crashing(tiny: TinyCourse) -> None:
+    """Let koans end their process: the course's table refuses that beforehand."""
+    names = ["_exit", "kill", "getpid"]
+    tiny.allow(os=names, pytest=["approx"])
+
+
+def test_a_run_that_pytest_cannot_stop_is_stopped(tiny, monkeypatch):
+    """It loops in C, and lets no other thread run."""
+    tiny.solve_before(LAST)
+    save(tiny, LAST, "total += sum(range(10**12))")
     monkeypatch.setattr(runs, "GRACE", 0.5)
     monkeypatch.setenv(runs.NO_FORK, "1")
-    monkeypatch.setenv("PYTHONPATH", str(engine))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     orders = Orders(("-q", "--koan-seconds=1"), str(tiny.root), str(tiny.root / "told"))
-    run = runs.Followed(orders)
+    run = runs.Run(orders, 1.0)
     try:
-        while (outcome := run.outcome()) is None:
-            time.sleep(0.02)
+        wait_until(lambda: run.code() == 1)
     finally:
         run.cancel()
-    assert outcome.next == "koans/test_02_changing_lists.py::test_a_copy"
-    assert "did not end within 1 s, and was stopped." in outcome.sentence
-    assert run.kinds[f"koans/test_02_changing_lists.py::{FOURTH}"] == "passed"
-    assert not (tiny.root / "told").exists()
+    assert run.next == f"koans/test_02_changing_lists.py::{LAST}"
+    assert "did not end within 1 s, and was stopped." in run.sentence
 
 
 # ------------------------------------------------------------------- terminals
@@ -485,14 +527,14 @@ def test_the_screen_is_cleared_for_each_run_but_the_first(tiny, learner):
     assert "\x1b" not in dumb.run_shows(f"next {FIRST}")
 
 
-def test_without_a_terminal(tiny, engine):
+def test_without_a_terminal(tiny):
     """No escape codes, no commands; what was saved is named."""
     log = tiny.root / "log.txt"
     with log.open("wb") as file:
         watch = subprocess.Popen(
             [sys.executable, "-P", "-c", SENSEI, "watch"],
             cwd=tiny.root,
-            env=environment(engine, NO_COLOR=""),
+            env=environment(NO_COLOR=""),
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
@@ -512,62 +554,48 @@ def test_without_a_terminal(tiny, engine):
 ONCE = {
     "a blank": ([], {}, 1),
     "solved": (TINY_PATH, {}, 0),
-    "a crash": (TINY_PATH, {"test_a_copy": "__import__('os')._exit(0)"}, 1),
+    "a crash": (TINY_PATH, {LAST: "import os\nos._exit(0)"}, 1),
 }
 
 
 @pytest.mark.parametrize(("solved", "fills", "code"), ONCE.values(), ids=ONCE)
-def test_once(tiny, engine, solved, fills, code):
+def test_once(tiny, solved, fills, code):
+    crashing(tiny)
     tiny.solve(*solved)
     for koan, fill in fills.items():
         save(tiny, koan, fill)
-    assert once(tiny, engine).returncode == code
+    assert once(tiny).returncode == code
 
 
-def test_once_passes_arguments_on(tiny, engine):
+@pytest.mark.parametrize("fill", ["__", "7900", "7919", "abs(7)", "(", "1; x = 2"])
+def test_once_says_what_pytest_says(tiny, fill):
+    save(tiny, FIRST, fill)
+    ran, cold = once(tiny), tiny.run_apart()
+    assert Ran(ran.returncode, ran.stdout).screen.strip() == cold.screen.strip()
+    assert ran.returncode == cold.ret == 1
+
+
+def test_once_passes_arguments_on(tiny):
     tiny.solve(FOURTH)
-    ran = once(tiny, engine, "-k", "counting", "--no-header")
+    ran = once(tiny, "-k", "counting", "--no-header")
     assert ran.returncode == 0 and "1 passed" in ran.stdout
-    ran = once(tiny, engine, "--no-such-option")
+    ran = once(tiny, "--no-such-option")
     assert ran.returncode == 4 and "--no-such-option" in ran.stderr
-    assert "usage: sensei watch" in once(tiny, engine, "--help").stdout
+    assert "usage: sensei watch" in once(tiny, "--help").stdout
 
 
-def once(tiny, engine, *arguments: str) -> subprocess.CompletedProcess[str]:
+def once(tiny, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-P", "-c", SENSEI, "watch", "--once", *arguments],
         cwd=tiny.root,
-        env=environment(engine),
+        env=environment(),
         capture_output=True,
         encoding="utf-8",
         timeout=PATIENCE,
     )
 
 
-# ------------------------------------------------------ beginning anew, and warm
-
-
-def test_a_change_of_the_engine_begins_anew(tiny, learner, engine):
-    you = learner()
-    you.run_shows("Importing pytest", f"next {FIRST}")
-    conftest = tiny.root / "conftest.py"
-    good = conftest.read_text("utf-8")
-    conftest.write_text(f"{good}\nbroken(", "utf-8")
-    you.sees("conftest.py", "I go on when that is mended.")
-    conftest.write_text(f"{good}\n# a remark\n", "utf-8")
-    you.run_shows("Importing pytest", f"next {FIRST}")
-    (engine / "sensei" / "added.py").write_text("# a new module\n", "utf-8")
-    you.run_shows("Importing pytest", f"next {FIRST}")
-    settings = tiny.root / "pyproject.toml"
-    good = settings.read_text("utf-8")
-    settings.write_text(
-        good.replace("[tool.sensei]", "[tool.sensei]\nodd = 1"), "utf-8"
-    )
-    you.sees("[tool.sensei] does not know odd. I go on when that is mended.")
-    settings.write_text(good, "utf-8")
-    you.run_shows("Importing pytest", f"next {FIRST}")
-    save(tiny, FIRST, "7919")
-    you.run_shows(f"next {SECOND}")
+# ------------------------------------------------------------------------- warm
 
 
 def test_a_preload_that_is_not_there_is_told(tiny, learner):
@@ -584,37 +612,33 @@ def test_a_preload_that_is_not_there_is_told(tiny, learner):
 
 
 def test_where_there_is_no_fork(tiny, learner):
+    crashing(tiny)
     you = learner(SENSEI_NO_FORK="1")
     you.run_shows("each run is a new Python process", f"next {FIRST}")
-    save(tiny, "test_a_copy", "__import__('os')._exit(3)")
-    you.run_shows("test_a_copy in koans/test_02_changing_lists.py ended Python")
+    save(tiny, LAST, "import os\nos._exit(3)")
+    you.run_shows(f"{LAST} in koans/test_02_changing_lists.py ended Python")
     save(tiny, FIRST, "7919")
     seen = you.run_shows(f"saved {FIRST}: solved", f"next {SECOND}")
     assert "new Python process" not in seen, "once is enough"
-    (tiny.root / "conftest.py").touch()
-    you.run_shows(f"next {SECOND}")
     you.types("q")
     assert you.ends() == 0
 
 
 def test_nothing_of_one_run_reaches_the_next(tiny, learner):
-    """A fill that changes a module changes it for its own run."""
-    tiny.solve_before("test_only_the_even")
+    """A fill that changes a module's list changes it for its own run."""
+    tiny.allow(sys=["path"], pytest=["approx"])
+    tiny.solve(*TINY_PATH)
     you = learner()
-    you.run_shows("next test_only_the_even")
-    spoils = "(__import__('math').__dict__.update(pi=3) or number % 2 == 0)"
-    save(tiny, "test_only_the_even", spoils)
-    you.run_shows("saved test_only_the_even: solved", f"next {LAST}")
-    reads = "total += number if __import__('math').pi > 3 else 0\ntotals.append(total)"
-    save(tiny, "test_only_the_even", "number % 2 == 0")
-    you.run_shows(f"next {LAST}")
-    save(tiny, LAST, reads)
+    you.run_shows("the end of the path")
+    save(tiny, LAST, f"import sys\nsys.path.append('spoilt')\n{RIGHT}")
+    you.run_shows(f"saved {LAST}: solved", "the end of the path")
+    save(tiny, LAST, f"import sys\nassert 'spoilt' not in sys.path\n{RIGHT}")
     you.run_shows(f"saved {LAST}: solved", "the end of the path")
 
 
-def test_the_real_course(tmp_path, learner, engine):
+def test_the_real_course(tmp_path, learner):
     """torch is imported once, and no run finds that it can't use it any more."""
-    for name in ("koans", "solutions"):
+    for name in ("koans", "solutions", "course"):
         shutil.copytree(ROOT / name, tmp_path / name)
     for name in ("conftest.py", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)

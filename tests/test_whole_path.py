@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 import pytest
+from this_course import KOANS, LESSONS, copy_course, is_code, run_pytest
 
-from course import COURSE, KOANS, copy_course, run_pytest
+from sensei import blanks, edit
+from sensei.blanks import Fill
 from sensei.course import Course
-from sensei.lesson import replaced
-from sensei.path import walk
+from sensei.progress import progress
 from sensei.verdicts import Kind, Verdict
+from sensei.work import Work
 
-MAIN = [koan for koan in KOANS if not koan.files.part]
+MAIN = [koan for koan in KOANS if not koan.lesson.part]
 
 
 def passed(output: str) -> int:
@@ -33,11 +36,10 @@ def solved(tmp_path_factory):
 def test_a_clean_checkout_shows_the_path_and_the_first_blank(tmp_path):
     code, output = run_pytest(copy_course(tmp_path / "fresh"), "-p", "no:sugar")
     assert code == 1
-    screen = output[output.index(" the path") :]
-    assert len(screen.strip().splitlines()) <= 25
     first = MAIN[0]
-    assert f"next    {first.note.name}\n" in screen
-    assert f"{first.files.relative}:" in screen
+    screen = output[output.index(f" next    {first.name}\n") :]
+    assert len(screen.strip().splitlines()) <= 25
+    assert f"{first.lesson.relative}:" in screen
     assert first.note.asks in screen
     assert "blank   put what you expect in place of __" in screen
     assert f"0 of {len(MAIN)} koans solved, on cpu" in screen
@@ -49,9 +51,16 @@ def test_solved_it_is_green_and_ends(solved):
     assert code == 0, output
     assert passed(output) == len(MAIN)
     assert "You have reached the end of the path." in output
-    for files in COURSE.lessons:
-        if files.part:
-            assert f"pytest koans/further_on -k test_{files.number}" in output
+    for lesson in LESSONS:
+        if lesson.part:
+            assert f"pytest koans/further_on -k test_{lesson.number}" in output
+
+
+def test_no_bytecode_of_a_lesson_is_kept(solved):
+    """Stale bytecode is what runs where a file is saved twice within a second."""
+    run_pytest(solved, "koans/test_01_piling_up.py", PYTHONDONTWRITEBYTECODE="")
+    kept = [path.name for path in solved.rglob("*.pyc")]
+    assert kept and not [name for name in kept if name.startswith("test_")]
 
 
 def test_koans_and_solutions_run_together(solved):
@@ -94,27 +103,31 @@ def test_filling_the_blanks_one_by_one_moves_next_on_to_the_ending(tmp_path):
     """With the verdicts that the soundness tests give each koan, filled or blank."""
     course = Course.load(copy_course(tmp_path / "path"))
     assert course is not None
-    files_of = {files.name: files for files in course.lessons}
-    first = MAIN[0]
-    results = {(files_of[first.files.name], first.note.name): [Verdict(Kind.BLANK)]}
-    for koan in MAIN:
-        files, name = files_of[koan.files.name], koan.note.name
-        [path] = walk(course, results)
-        assert path.next and path.next.name == name
-        fill_in(files, name, koan.solution)
-        results[files, name] = [Verdict(Kind.PASSED, koan.note.because)]
-        [path] = walk(course, results)
-        assert path.last_solved and path.last_solved.name == name
-        is_last_of_lesson = name == list(koan.given.notes.koans)[-1]
-        assert bool(path.just_done) == is_last_of_lesson
-    assert path.next is None
-    assert path.complete
+    main = [lesson for lesson in course.lessons if not lesson.part]
+    koans = [koan for lesson in main for koan in lesson.koans.values()]
+    [part] = progress(course, {koans[0].id: [Verdict(Kind.BLANK)]})
+    results = {}
+    for koan, following in zip(koans, [*koans[1:], None], strict=True):
+        assert part.next and part.next.name == koan.name
+        fill_in(koan)
+        results[koan.id] = [Verdict(Kind.PASSED, koan.note.because)]
+        [part] = progress(course, results)
+        assert part.last_solved and part.last_solved.name == koan.name
+        is_last_of_lesson = following is None or following.lesson is not koan.lesson
+        assert bool(part.just_done) == is_last_of_lesson
+    assert part.next is None
+    assert part.complete
 
 
-def fill_in(files, name, solution):
+def fill_in(koan):
     """Fill one koan in, as a learner would."""
-    lesson = files.read()
-    blank = lesson.fill(name)
-    assert blank.text == "__"
-    text = replaced(lesson.source.decoded, [(blank, solution)])
-    files.path.write_text(text, "utf-8")
+    work = Work(koan.lesson, koan.lesson.path.read_bytes())
+    function = work.function(koan)
+    [blank] = blanks.find_blanks(function)
+    lines = (n for n in ast.walk(function) if getattr(n, "value", None) is blank)
+    place = next(lines) if is_code(koan) and not koan.solution.is_expression else blank
+    solution = edit.text_of(koan.lesson.pristine.solution, koan.solution)
+    koan.lesson.path.write_text(
+        edit.replaced(work.text, [(Fill((place,)), solution)]), "utf-8"
+    )
+    assert not Work(koan.lesson, koan.lesson.path.read_bytes()).blank_line(koan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -10,8 +11,7 @@ import textwrap
 import time
 
 import pytest
-
-from course import ROOT, load
+from this_course import ROOT
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="looks for processes in Linux' way"
@@ -29,6 +29,15 @@ def note(rank):
         file.write(str(os.getpid()))
 
 """
+
+
+def load(path):
+    """Import a lesson from a file, afresh."""
+    spec = importlib.util.spec_from_file_location(f"lesson_of_{path.parent.name}", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where a spawned worker's pickle looks
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture

@@ -147,7 +147,9 @@ class TinyCourse:
         """The verdict on each item that ran, with all that travelled with it."""
         verdicts = {}
         for case in ElementTree.parse(self.root / "junit.xml").iter("testcase"):
-            properties = [(p.attrib["name"], p.attrib["value"]) for p in case.iter("property")]
+            properties = [
+                (p.attrib["name"], p.attrib["value"]) for p in case.iter("property")
+            ]
             if verdict := Verdict.from_properties(properties):
                 assert ("verdict", str(verdict.kind)) in properties
                 verdicts[case.attrib["name"]] = verdict

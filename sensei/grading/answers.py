@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from sensei import allowed, faults, looking, source
-from sensei.allowed import Scope
 from sensei.attempt import Attempt
 from sensei.blanks import Fill
 from sensei.grading.assignment import Assignment
@@ -24,9 +23,13 @@ from sensei.source import Function, Unreadable
 from sensei.verdicts import Kind, Verdict
 from sensei.work import Work
 
-MAX_STATEMENTS = 300  # of one koan; the longest solution has 30
+MAX_PARTS = 3  # of one piece
+MAX_LENGTH = 50_000  # characters of one koan; the longest has 2,000
+MAX_STATEMENTS = 300  # of one koan that is searched for its blank
 MISSING = "It was not handed in."
-NOT_TAKEN = "This answer can't be taken out of its file. Write it simpler."
+NOT_TAKEN = Verdict(
+    Kind.REFUSED, "This answer can't be taken out of its file. Write it simpler."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +68,6 @@ class Submitted(Work):
     def frame(self) -> list[ast.stmt] | NotAsGiven | Unreadable:
         return self.fault or self.base.frame
 
-    def scope(self, koan: Koan) -> Scope:
-        return self.base.scope(koan)
-
 
 @dataclass(frozen=True, slots=True)
 class Piece:
@@ -99,13 +99,13 @@ class Reader:
             text = source.decode(data)
         except Unreadable as fault:
             return self._unreadable(fault)
-        pieces = [self._piece(piece) for _, piece in source.cut(text)]
-        whole = [piece for piece in pieces if piece]
-        answers = {k: answer for piece in whole for k, answer in piece.answers.items()}
-        is_whole = len(whole) == len(pieces)
-        if not is_whole or len(answers) < sum(len(piece.answers) for piece in whole):
+        pieces = self._cut(text)
+        if pieces is None:
             return self._read_whole(text)
-        around = tuple(piece.around for piece in whole if piece.around)
+        answers = {k: answer for piece in pieces for k, answer in piece.answers.items()}
+        if len(answers) < sum(len(piece.answers) for piece in pieces):  # one is twice
+            return self._read_whole(text)
+        around = tuple(piece.around for piece in pieces if piece.around)
         if around not in self._frames:
             self._frames[around] = self._changed_around(text)
         return self._taken(answers, [self._frames[around]])
@@ -120,6 +120,22 @@ class Reader:
         return self._none_of(f"This file was not read: {reason}.", reason)
 
     # ---------------------------------------------------------------------- files
+
+    def _cut(self, text: str) -> list[Piece] | None:
+        """A file in pieces, each readable by itself; None if there is no such cut.
+
+        A cut may be amid a long string: then what stands behind it belongs to it.
+        """
+        pieces: list[Piece] = []
+        parts: list[str] = []
+        for _, part in source.cut(text):
+            parts.append(part)
+            if piece := self._piece("".join(parts)):
+                pieces.append(piece)
+                parts.clear()
+            elif len(parts) == MAX_PARTS:
+                break
+        return None if parts else pieces
 
     def _piece(self, text: str) -> Piece | None:
         """What is in a piece of a file; None for one that can't be read by itself."""
@@ -155,7 +171,9 @@ class Reader:
     def _taken(self, answers: dict[int, Answer], remarks: list[str]) -> Taken:
         places = self.places.values()
         return Taken(
-            tuple(answers[k].number if k in answers else self._missing(k) for k in places),
+            tuple(
+                answers[k].number if k in answers else self._missing(k) for k in places
+            ),
             tuple(k for k in places if k in answers and answers[k].is_changed),
             tuple(filter(None, remarks)),
         )
@@ -177,23 +195,31 @@ class Reader:
     def _take(self, work: Submitted, name: str) -> Answer:
         """Enter a koan's answer into the book, if it is not there already."""
         koan = self.lesson.koans[name]
-        for function in work.found.get(name, []):
-            if _is_too_long(function):
-                change = NotAsGiven("it is far longer than it was")
-                return self._settled(koan, faults.not_as_given(change, koan), True)
         try:
+            if any(
+                _length(work, function) > MAX_LENGTH
+                for function in work.found.get(name, [])
+            ):
+                return self._too_long(koan)
             return self._answer(work, koan)
-        except (RecursionError, MemoryError):
-            return self._settled(koan, NOT_TAKEN)
+        except (RecursionError, MemoryError, ValueError):
+            return self._refused(koan)
 
     def _answer(self, work: Submitted, koan: Koan) -> Answer:
         attempt = work.attempt(koan)
-        if isinstance(attempt, Attempt) or attempt.wrote:
+        if isinstance(attempt, Attempt):
+            return self._enter(koan, attempt.fill, attempt)
+        if attempt.wrote:
             return self._enter(koan, work.fill(koan), attempt)
         if attempt.kind is Kind.BLANK:
             return Answer(self.book.settled(self.places[koan.name], attempt))
+        if work.fault:
+            return self._settled(koan, attempt.sentence)
         try:
-            fill = find_fill(koan.note, work.function(koan), work.helpers)
+            function = work.function(koan)
+            if _statements(function) > MAX_STATEMENTS:
+                return self._too_long(koan)
+            fill = find_fill(koan.note, function, work.helpers)
         except NotAsGiven:
             return self._settled(koan, attempt.sentence, True)
         except Unreadable:
@@ -203,6 +229,13 @@ class Reader:
     def _settled(self, koan: Koan, sentence: str, is_changed: bool = False) -> Answer:
         verdict = Verdict(Kind.ERROR, sentence)
         return Answer(self.book.settled(self.places[koan.name], verdict), is_changed)
+
+    def _too_long(self, koan: Koan) -> Answer:
+        change = NotAsGiven("it is far longer than it was")
+        return self._settled(koan, faults.not_as_given(change, koan), True)
+
+    def _refused(self, koan: Koan) -> Answer:
+        return Answer(self.book.settled(self.places[koan.name], NOT_TAKEN))
 
     def _enter(
         self, koan: Koan, fill: Fill, attempt: Attempt | Verdict | None
@@ -215,25 +248,23 @@ class Reader:
         try:
             text = _text(fill, self.base.helpers)
         except (SyntaxError, ValueError):  # some f-strings can't be written down
-            return self._settled(koan, NOT_TAKEN)
+            return self._refused(koan)
         number = self.book.number_of(place, text)
         if number is None:
-            if attempt is None or text != fill.text or _is_delicate(fill):
+            if attempt is None or _is_delicate(fill):
                 attempt = self._put(koan, fill, text)
-            number = self.book.fill(self._entry(koan, text, attempt))
+            entry = Entry(place, text)
+            if isinstance(attempt, Verdict):
+                entry.verdict, entry.rule = attempt, self._rule(koan, fill, attempt)
+            number = self.book.fill(entry)
         return Answer(number)
 
-    def _entry(self, koan: Koan, text: str, attempt: Attempt | Verdict) -> Entry:
-        entry = Entry(self.places[koan.name], text)
-        if isinstance(attempt, Verdict):
-            entry.verdict = attempt
-            entry.rule = self._rule(koan, text) if attempt.kind is Kind.REFUSED else ""
-        return entry
-
-    def _rule(self, koan: Koan, text: str) -> str:
-        fill = self.base.example(koan, text).fill
-        free = self.lesson.course.free
-        refusal = allowed.refusal(fill, self.base.scope(koan), free)
+    def _rule(self, koan: Koan, fill: Fill, verdict: Verdict) -> str:
+        """The rule that a refused fill breaks."""
+        if verdict.kind is not Kind.REFUSED:
+            return ""
+        free, scope = self.lesson.course.free, self.base.scope(koan, fill)
+        refusal = allowed.refusal(fill, scope, free)
         return refusal.rule if refusal else ""
 
     def _put(self, koan: Koan, fill: Fill, text: str) -> Attempt | Verdict:
@@ -247,7 +278,7 @@ class Reader:
         except (Unreadable, NotAsGiven, ValueError):
             same = False
         if not same:
-            return Verdict(Kind.ERROR, NOT_TAKEN)
+            return NOT_TAKEN
         return Submitted(self.base, "\n".join(example.lines)).attempt(koan)
 
 
@@ -263,9 +294,12 @@ def _why(fault: Unreadable) -> str:
     return f"can't be read: {fault.reason}{where}"
 
 
-def _is_too_long(function: Function) -> bool:
-    statements = sum(isinstance(node, ast.stmt) for node in ast.walk(function))
-    return statements > MAX_STATEMENTS
+def _length(work: Work, function: Function) -> int:
+    return sum(map(len, work.lines[function.lineno - 1 : function.end_lineno]))
+
+
+def _statements(function: Function) -> int:
+    return sum(isinstance(node, ast.stmt) for node in ast.walk(function))
 
 
 def _is_delicate(fill: Fill) -> bool:

@@ -12,24 +12,24 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sensei.course import Course, CourseError
-from sensei.notes import NotesError
+from sensei.grading import assignment, gradescope, marks, roster, sheets, submissions
+from sensei.grading.assignment import Assignment
+from sensei.grading.grader import Grader, Options, Progress
+from sensei.grading.marks import Class
+from sensei.grading.roster import Matched
+from sensei.grading.shown import clean, shortened
+from sensei.grading.submissions import Entry
+from sensei.grading.workers import GraderError
 from sensei.verdicts import Kind
 
-if TYPE_CHECKING:
-    from sensei.grading.grader import Grader
-    from sensei.grading.marks import Class
-    from sensei.grading.roster import Matched
-    from sensei.grading.submissions import Entry
-    from sensei.grading.template import Template
-
-DONE, INCOMPLETE, UNUSABLE = 0, 1, 2
+DONE, INCOMPLETE = 0, 1
 SECONDS = 10.0
 
 
-class Usage(Exception):
+class Usage(CourseError):
     """Arguments, or a machine, that can't be used; the message says what to do."""
 
 
@@ -93,15 +93,30 @@ def _cores() -> int:
 
 
 def _run(course: Course, options: argparse.Namespace) -> int:
+    _check_machine()
+    if options.format == "gradescope":
+        return _grade_for_gradescope(course, options)
+    _check_packages()
+    if not 0 < options.timeout <= 3600 or not 1 <= options.jobs <= 256:
+        raise Usage("--timeout: above 0, at most 3600; --jobs: 1 to 256")
+    given = assignment.read(course, assignment.select(course, options.lessons))
     try:
-        _check_machine()
-        if options.format == "gradescope":
-            return _grade_for_gradescope(course, options)
-        _check_packages()
-        return _grade(course, options)
-    except (Usage, CourseError, NotesError) as error:
-        print(f"sensei: {_shown(error)}", file=sys.stderr)
-        return UNUSABLE
+        names = [lesson.name for lesson in given.lessons]
+        entries = submissions.entries(options.submissions, names)
+    except submissions.Unusable as error:
+        raise Usage(str(error)) from None
+    known = None
+    if options.roster:
+        known = roster.match(entries, roster.read(options.roster))
+        entries = known.entries
+    with _out(options.out, options.submissions):
+        try:
+            return _grade(options, given, entries, known)
+        except GraderError as error:
+            print(f"sensei: stopped: {clean(str(error))}", file=sys.stderr)
+        except OSError as error:
+            print(f"sensei: can't write: {clean(str(error))}", file=sys.stderr)
+        return INCOMPLETE
 
 
 def _check_machine() -> None:
@@ -122,8 +137,6 @@ def _check_packages() -> None:
 
 
 def _grade_for_gradescope(course: Course, options: argparse.Namespace) -> int:
-    from sensei.grading import gradescope
-
     try:
         return gradescope.guarded(
             options.out, lambda: gradescope.grade_one(course, options)
@@ -132,40 +145,10 @@ def _grade_for_gradescope(course: Course, options: argparse.Namespace) -> int:
         raise Usage(f"--out {options.out}: {error.strerror}") from None
 
 
-def _grade(course: Course, options: argparse.Namespace) -> int:
-    from sensei.grading import roster, submissions, template
-    from sensei.grading.workers import GraderError
-
-    if not 0 < options.timeout <= 3600 or not 1 <= options.jobs <= 256:
-        raise Usage("--timeout: above 0, at most 3600; --jobs: 1 to 256")
-    with tempfile.TemporaryDirectory(prefix="sensei-") as folder:
-        try:
-            lessons = template.select(course, options.lessons)
-            against = template.read(course, lessons)
-            names = [files.name for files in lessons]
-            entries = submissions.entries(options.submissions, names)
-            known = None
-            if options.roster:
-                known = roster.match(entries, roster.read(options.roster))
-                entries = known.entries
-        except (template.TemplateError, submissions.Unusable) as error:
-            raise Usage(str(error)) from None
-        except roster.RosterError as error:
-            raise Usage(str(error)) from None
-        with _out(options.out, options.submissions):
-            try:
-                return _grade_into(options, against, entries, known, Path(folder))
-            except GraderError as error:
-                print(f"sensei: stopped: {_shown(error)}", file=sys.stderr)
-            except OSError as error:
-                print(f"sensei: can't write: {_shown(error)}", file=sys.stderr)
-            return INCOMPLETE
-
-
 @contextmanager
 def _out(out: Path, submitted: Path) -> Iterator[None]:
     """The output folder, for this run alone."""
-    import fcntl
+    import fcntl  # not everywhere there is
 
     if out.resolve().is_relative_to(submitted.resolve()):
         raise Usage(f"--out {out} is inside the submissions; name a folder beside them")
@@ -184,55 +167,45 @@ def _out(out: Path, submitted: Path) -> Iterator[None]:
         yield
 
 
-def _grade_into(
+def _grade(
     options: argparse.Namespace,
-    template: Template,
+    given: Assignment,
     entries: list[Entry],
     known: Matched | None,
-    scratch: Path,
 ) -> int:
-    from sensei.grading.grader import Grader, Options
-    from sensei.grading.submissions import in_memory
-
     started = time.monotonic()
-    with _Bars() as bars:
-        how = Options(options.jobs, options.timeout, scratch)
-        grader = Grader(template, how, tell=lambda entry: bars.step())
-        bars.begin("checking that grading works here", len(template.koans))
-        with closing(grader):
-            graded = grader.grade(
-                entries,
-                read_step=bars.step,
-                after_check=lambda: bars.begin("reading submissions", len(entries)),
-                before_judging=lambda count: bars.begin("judging answers", count),
-            )
+    with tempfile.TemporaryDirectory(prefix="sensei-") as scratch, _Bars() as bars:
+        how = Options(options.jobs, options.timeout, Path(scratch))
+        with closing(Grader(given, how, bars)) as grader:
+            graded = grader.grade(entries)
         if known:
-            known.enter(graded, grader.learner("", "", in_memory({})))
+            nothing = grader.learner("", "", submissions.in_memory({}))
+            known.enter(graded, nothing)
         bars.begin("writing", len(graded.learners))
         _write(graded, options, known, bars)
-    seconds = time.monotonic() - started
-    code = _tell(graded, grader, options.out, seconds)
+    _print_summary(graded, grader, time.monotonic() - started)
+    print(f"written to {options.out}: grades.csv, report.html, feedback/, results.json")
     for line in known.told() if known else ():
         print(line)
-    return code
+    return INCOMPLETE if graded.is_incomplete else DONE
 
 
 def _write(
-    graded: Class, options: argparse.Namespace, known: Matched | None, bars: _Bars
+    graded: Class, options: argparse.Namespace, known: Matched | None, bars: Progress
 ) -> None:
-    from sensei.grading import report, sheets
+    from sensei.grading import report  # it needs jinja2
 
     out = options.out
-    how = sheets.graded_with(graded.template.course, options.timeout)
+    how = sheets.graded_with(graded.assignment.course, options.timeout)
     sheets.write_feedback(graded, out / "feedback", bars.step)
     sheets.write_grades(graded, out / "grades.csv", known)
-    told = sheets.results(graded, how)
-    sheets.write_results(told, out / "results.json")
-    right = graded.template.right if options.with_answers else {}
-    report.write(told, right, out / "report.html")
+    results = sheets.results(graded, how)
+    sheets.write_results(results, out / "results.json")
+    right = graded.assignment.right if options.with_answers else {}
+    report.write(results, right, out / "report.html")
 
 
-class _Bars:
+class _Bars(Progress):
     """One progress bar after the other, on standard error."""
 
     def __init__(self) -> None:
@@ -259,47 +232,33 @@ class _Bars:
 # ------------------------------------------------------------------ on the screen
 
 
-def _tell(graded: Class, grader: Grader, out: Path, seconds: float) -> int:
-    """Print the summary; gives the exit code."""
-    from sensei.grading import marks
-    from sensei.grading.shown import shortened
-
+def _print_summary(graded: Class, grader: Grader, seconds: float) -> None:
     learners = graded.learners
-    kinds: Counter[Kind] = Counter()
-    for learner in learners:
-        kinds.update(cell.kind for cell in graded.cells(learner))
-    unread = [learner for learner in learners if learner.problem]
-    koans = _count(len(graded.template.koans), "koan")
+    cells = [graded.cells(learner) for learner in learners]
+    kinds = Counter(cell.kind for row in cells for cell in row)
+    koans = _count(len(graded.assignment.koans), "koan")
     answers = sum(bool(entry.fill) for entry in grader.book.entries)
     print(
         f"{_count(len(learners), 'submission')}, {koans} each: "
         f"{answers} distinct answers, in {seconds:.1f} s"
     )
     if learners:
-        scores = sorted(marks.total(graded.cells(learner))[0] for learner in learners)
-        out_of = max(marks.total(graded.cells(learner))[1] for learner in learners)
-        print(
-            f"points: median {scores[len(scores) // 2]}, best {scores[-1]}, of {out_of}"
-        )
+        totals = sorted(map(marks.total, cells))
+        median, best = totals[len(totals) // 2][0], totals[-1][0]
+        out_of = max(most for _, most in totals)
+        print(f"points: median {median}, best {best}, of {out_of}")
         print("koans: " + ", ".join(f"{n} {kind}" for kind, n in kinds.most_common()))
+    unread = [learner for learner in learners if learner.problem]
     for learner in unread[:10]:
-        print(shortened(_shown(f"not read: {learner.name}: {learner.problem}"), 100))
+        print(shortened(clean(f"not read: {learner.name}: {learner.problem}"), 100))
     if len(unread) > 10:
         print(f"... and {len(unread) - 10} more that could not be read: see grades.csv")
     if kinds[Kind.UNGRADED]:
         print(f"{kinds[Kind.UNGRADED]} koans are ungraded: the grader failed there.")
         print("Run the same command again.")
     if grader.trouble:
-        print(f"the grader: {_shown(grader.trouble)}")
-    print(f"written to {_shown(out)}: grades.csv, report.html, feedback/, results.json")
-    return INCOMPLETE if unread or kinds[Kind.UNGRADED] else DONE
+        print(f"the grader: {clean(grader.trouble)}")
 
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _shown(text: object) -> str:
-    from sensei.grading.shown import clean
-
-    return clean(str(text))

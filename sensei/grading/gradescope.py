@@ -16,16 +16,19 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from importlib import metadata
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import sensei
-from sensei.course import Course
-
-if TYPE_CHECKING:
-    from sensei.grading.grader import Grader
-    from sensei.grading.marks import Cell, Class, Learner
-    from sensei.grading.template import Template
+from sensei.course import Course, CourseError
+from sensei.grading import assignment, marks
+from sensei.grading.assignment import Assignment
+from sensei.grading.grader import Grader, Options
+from sensei.grading.marks import Cell, Class, Learner
+from sensei.grading.sheets import TEMPLATES, written
+from sensei.grading.shown import clean, shortened
+from sensei.grading.submissions import Entry
+from sensei.verdicts import Kind
 
 RESULTS = "results.json"
 LONGEST = 2_000
@@ -46,14 +49,13 @@ def results(graded: Class) -> dict[str, Any]:
     cells = graded.cells(learner)
     tests = [
         _test(cell, place)
-        for cells_of_lesson in _lessons(cells)
+        for _, cells_of_lesson in marks.by_lesson(cells)
         for place, cell in enumerate(cells_of_lesson, 1)
-        if cell.kind != "skipped"
+        if cell.kind is not Kind.SKIPPED
     ]
     if not tests:
         return failed("None of these koans can run on this grader.")
-    said = "\n".join(_plain(line) for line in _remarks(graded, learner, cells))
-    return _results(said, tests)
+    return _results("\n".join(map(_plain, _remarks(learner, cells))), tests)
 
 
 def failed(why: str = "") -> dict[str, Any]:
@@ -72,22 +74,15 @@ def _results(output: str, tests: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _lessons(cells: list[Cell]) -> Iterator[list[Cell]]:
-    from sensei.grading import marks
-
-    for _, inside in marks.by_lesson(cells):
-        yield inside
-
-
 def _test(cell: Cell, place: int) -> dict[str, Any]:
     lesson = cell.koan.lesson
     title = cell.koan.name.removeprefix("test_").replace("_", " ")
     test = {
-        "name": f"{lesson.number} {lesson.files.title}: {title}",
+        "name": f"{lesson.number} {lesson.title}: {title}",
         "number": f"{lesson.number}.{place}",
         "score": cell.points,
         "max_score": cell.out_of,
-        "status": "passed" if cell.kind == "passed" else "failed",
+        "status": "passed" if cell.kind is Kind.PASSED else "failed",
     }
     return _shown(test, _output(cell))
 
@@ -98,24 +93,20 @@ def _shown(test: dict[str, Any], output: str) -> dict[str, Any]:
 
 def _output(cell: Cell) -> str:
     """What a learner is told of a koan; never the right answer."""
-    from sensei.grading.sheets import HINTED
-
     parts = [f"{cell.kind}."]
     if cell.changed:
         parts.append("Changed outside the blank; graded as it was given.")
-    if cell.kind == "passed":
+    if cell.kind is Kind.PASSED:
         return "\n".join(parts)
     if cell.entry.fill:
         parts.append(f"You wrote: {cell.entry.fill}")
     parts.append(cell.entry.sentence)
-    if cell.kind in HINTED:
+    if cell.kind.hinted:
         parts.append(f"Hint: {cell.koan.note.hints[0]}")
     return "\n".join(map(_plain, parts))
 
 
-def _remarks(graded: Class, learner: Learner, cells: list[Cell]) -> Iterator[str]:
-    from sensei.grading import marks
-
+def _remarks(learner: Learner, cells: list[Cell]) -> Iterator[str]:
     points, out_of = marks.total(cells)
     yield f"{points} of {out_of} points."
     yield from marks.flags(learner, cells)
@@ -128,15 +119,11 @@ def _remarks(graded: Class, learner: Learner, cells: list[Cell]) -> Iterator[str
 
 
 def _plain(text: str) -> str:
-    from sensei.grading.shown import clean, shortened
-
     return shortened(clean(text, keep="\n"), LONGEST)
 
 
 def write(told: dict[str, Any], folder: Path) -> None:
     """Write results.json, in one piece."""
-    from sensei.grading.sheets import written
-
     with written(folder / RESULTS) as file:
         json.dump(told, file, indent=1)
         file.write("\n")
@@ -169,29 +156,15 @@ def guarded(folder: Path, grade: Callable[[], dict[str, Any]]) -> int:
 
 def grade_one(course: Course, options: argparse.Namespace) -> dict[str, Any]:
     """Grade one submission as ``sensei grade`` does; gives what is to be written."""
-    from sensei.grading import template
-
-    with tempfile.TemporaryDirectory(prefix="sensei-") as name:
-        scratch = Path(name)
-        against = template.read(course, template.select(course, options.lessons))
-        return results(_graded(against, options, scratch))
-
-
-def _graded(against: Template, options: argparse.Namespace, scratch: Path) -> Class:
-    from sensei.grading.grader import Grader, Options
-    from sensei.grading.submissions import Entry
-
-    how = Options(options.jobs, options.timeout, scratch)
+    given = assignment.read(course, assignment.select(course, options.lessons))
     entry = Entry("submission", "submission", options.submissions)
-    grader = Grader(against, how)
-    with closing(grader):
-        return _told_of_trouble(grader.grade([entry]), grader)
-
-
-def _told_of_trouble(graded: Class, grader: Grader) -> Class:
+    with tempfile.TemporaryDirectory(prefix="sensei-") as scratch:
+        how = Options(options.jobs, options.timeout, Path(scratch))
+        with closing(Grader(given, how)) as grader:
+            graded = grader.grade([entry])
     if grader.trouble:
         print(f"the grader: {_plain(grader.trouble)}")
-    return graded
+    return results(graded)
 
 
 # ------------------------------------------------------------------------- the zip
@@ -213,43 +186,32 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _run(course: Course, options: argparse.Namespace) -> int:
-    from sensei.course import CourseError
-    from sensei.grading import template
-
     try:
-        lessons = template.select(course, options.lessons)
-        against = template.read(course, lessons)
-        made = make_zip(against, options.zip, options.lessons, options.timeout)
-    except (template.TemplateError, metadata.PackageNotFoundError) as error:
+        given = assignment.read(course, assignment.select(course, options.lessons))
+        made = make_zip(given, options.zip, options.lessons, options.timeout)
+    except metadata.PackageNotFoundError as error:
         raise CourseError(str(error)) from None
     except OSError as error:
         raise CourseError(f"{options.zip}: {error.strerror}") from None
-    points = sum(koan.note.points for koan in against.koans)
+    points = sum(koan.note.points for koan in given.koans)
     print(
-        f"written: {options.zip} ({made} files, {len(against.koans)} koans, "
+        f"written: {options.zip} ({made} files, {len(given.koans)} koans, "
         f"{points} points). On Gradescope, give the assignment {points} points."
     )
     return 0
 
 
 def make_zip(
-    against: Template, path: Path, lessons: str | None = None, seconds: float = 10.0
+    given: Assignment, path: Path, lessons: str | None = None, seconds: float = 10.0
 ) -> int:
     """Write the zip, in one piece; gives the number of files in it."""
-    import os
-
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
-            files = _files(against.course, lessons, seconds)
-            for name, data, mode in files:
-                member = zipfile.ZipInfo(name, EPOCH)
-                member.external_attr = (0o100000 | mode) << 16
-                member.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(member, data)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    files = _files(given.course, lessons, seconds)
+    with written(path, "wb") as file, zipfile.ZipFile(file, "w") as archive:
+        for name, data, mode in files:
+            member = zipfile.ZipInfo(name, EPOCH)
+            member.external_attr = (0o100000 | mode) << 16
+            member.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(member, data)
     return len(files)
 
 
@@ -258,7 +220,7 @@ def _files(
 ) -> list[tuple[str, bytes, int]]:
     """What is in the zip: names, contents and modes."""
     made = [
-        ("setup.sh", SETUP, 0o755),
+        ("setup.sh", (TEMPLATES / "gradescope_setup.sh").read_text("utf-8"), 0o755),
         ("run_autograder", _run_autograder(lessons, seconds), 0o755),
         ("requirements.txt", _requirements(course), 0o644),
         ("failed.json", json.dumps(failed(), indent=1) + "\n", 0o644),
@@ -273,17 +235,24 @@ def _sources(course: Course) -> Iterator[tuple[str, Path]]:
     """The course and the engine, by their place in the course's folder."""
     engine = Path(sensei.__file__).parent
     for path in _below(engine):
-        yield (
-            (PurePosixPath("sensei") / path.relative_to(engine).as_posix()).as_posix(),
-            path,
-        )
-    for folder in (course.koans, course.solutions):
-        for path in _below(folder):
-            yield path.relative_to(course.root).as_posix(), path
-    yield "pyproject.toml", course.root / "pyproject.toml"
+        yield f"sensei/{path.relative_to(engine).as_posix()}", path
+    found = {course.root / "pyproject.toml"}
+    for place in (course.koans, course.notes, course.solutions, *_brought(course)):
+        found.update(_below(place))
+    for path in found:
+        yield path.relative_to(course.root).as_posix(), path
+
+
+def _brought(course: Course) -> Iterator[Path]:
+    """The modules and files beside the lessons that [tool.sensei] names."""
+    for module in filter(None, (course.story, course.state)):
+        yield course.root / f"{module.replace('.', '/')}.py"
+    yield from filter(None, (course.free_path, course.ending))
 
 
 def _below(folder: Path) -> Iterator[Path]:
+    if folder.is_file():
+        yield folder
     for path in folder.rglob("*"):
         hidden = any(
             part.startswith(".") or part == "__pycache__"
@@ -294,73 +263,21 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _requirements(course: Course) -> str:
-    """The packages that grading needs, as they are here: marks should not move."""
+    """The packages that grading needs, as they are here: marks should not move.
+
+    Options of pip, such as where else to look for packages, are those of the course's
+    own requirements.txt, beside its notes.
+    """
+    own = course.notes.parent / "requirements.txt"
+    lines = own.read_text("utf-8").splitlines() if own.exists() else []
+    options = [line for line in lines if line.startswith("-")]
     preloaded = {module.partition(".")[0] for module in course.preload}
-    pinned = []
-    for package in sorted({*NEEDED, *preloaded}):
-        version = metadata.version(package).partition("+")[0]
-        pinned.append(f"{package}=={version}\n")
-    return "".join(pinned)
+    packages = sorted({*NEEDED, *preloaded})
+    pinned = [f"{p}=={metadata.version(p).partition('+')[0]}" for p in packages]
+    return "\n".join([*options, *pinned, ""])
 
 
 def _run_autograder(lessons: str | None, seconds: float) -> str:
     more = f" --lessons {shlex.quote(lessons)}" if lessons else ""
-    return RUN.replace("MORE", f"--timeout {seconds:g}{more}")
-
-
-SETUP = """\
-#!/usr/bin/env bash
-# Gradescope runs this once, when it builds the autograder.
-set -euo pipefail
-root="${AUTOGRADER_ROOT:-/autograder}"
-
-find_python() {
-    for python in python3 python3.14 python3.13 python3.12 python3.11; do
-        if "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \\
-            2> /dev/null; then
-            echo "$python"
-            return
-        fi
-    done
-    return 1
-}
-
-if ! python="$(find_python)"; then
-    apt-get update
-    apt-get install -y python3.11 python3.11-venv || {
-        echo "No Python 3.11 or newer here: choose Ubuntu 22.04 or a newer image." >&2
-        exit 1
-    }
-    python=python3.11
-fi
-if ! "$python" -m venv "$root/venv"; then
-    apt-get update
-    apt-get install -y \\
-        "$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
-    "$python" -m venv --clear "$root/venv"
-fi
-# Torch without CUDA: a tenth of the size, and Gradescope has no GPU.
-"$root/venv/bin/python" -m pip install --no-cache-dir \\
-    --extra-index-url https://download.pytorch.org/whl/cpu \\
-    -r "$root/source/requirements.txt"
-"$root/venv/bin/python" -m compileall -q "$root/source/course/sensei"
-"""
-
-RUN = """\
-#!/usr/bin/env bash
-# Gradescope runs this for each submission.
-root="${AUTOGRADER_ROOT:-/autograder}"
-results="$root/results/results.json"
-
-cd "$root/source/course" &&
-    PYTHONPATH="$root/source/course" "$root/venv/bin/python" -P \\
-        -c 'import sys; from sensei.cli import main; sys.exit(main(sys.argv[1:]))' \\
-        grade "$root/submission" --format gradescope --out "$root/results" \\
-        --jobs 1 MORE
-
-if ! [ -s "$results" ]; then
-    mkdir -p "$root/results"
-    cp "$root/source/failed.json" "$results.part" && mv "$results.part" "$results"
-fi
-exit 0
-"""
+    script = (TEMPLATES / "gradescope_run.sh").read_text("utf-8")
+    return script.replace("MORE", f"--timeout {seconds:g}{more}")

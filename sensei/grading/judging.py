@@ -9,34 +9,21 @@ blame stays ungraded.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import groupby
 from typing import Any
 
+from sensei.grading.assignment import Assignment
+from sensei.grading.bench import plain
 from sensei.grading.book import Entry
-from sensei.grading.template import Template
-from sensei.grading.trial import plain
 from sensei.grading.workers import GraderError, Warm
 from sensei.verdicts import Kind, Verdict
 
 TOGETHER = 40  # predictions in one worker
-MORE_SECONDS = 0.1  # for each of them
 AHEAD = 3  # jobs that wait for each worker, so that none stands idle
 RESTARTS = 3
 
 Message = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Task:
-    """Answers to one koan that are judged by one worker."""
-
-    entries: tuple[Entry, ...]
-    together: bool
-
-    @property
-    def koan(self) -> int:
-        return self.entries[0].koan
+Task = list[Entry]  # answers to one koan that are judged by one worker
 
 
 class Judge:
@@ -44,17 +31,17 @@ class Judge:
 
     def __init__(
         self,
-        template: Template,
+        assignment: Assignment,
         start: Callable[[], Warm],
         jobs: int,
         seconds: float,
-        tell: Callable[[Entry], None],
+        step: Callable[[], None],
     ) -> None:
-        self.template = template
+        self.assignment = assignment
         self.start = start
         self.jobs = jobs
         self.seconds = seconds
-        self.tell = tell
+        self.step = step
         self._warm: Warm | None = None
         self._restarts = 0
 
@@ -64,39 +51,38 @@ class Judge:
             self._warm = None
 
     def judge(self, entries: Iterable[Entry]) -> None:
-        """Bring every entry to a verdict; ``tell`` hears of each that has one.
+        """Bring every entry to a verdict; ``step`` is called for each that has one.
 
         Raises GraderError where that can't be gone on with.
         """
-        failed = self._round(self._tasks(entries), self.jobs)
-        apart = [entry for task, _ in failed if task.together for entry in task.entries]
-        alone = [task for task, _ in failed if not task.together]
-        failed = self._round(map(_by_itself, apart), self.jobs)
-        alone += [task for task, _ in failed]
-        for task, message in self._round(alone, at_once=1):
-            self._give_up(task.entries[0], message)
+        failed = self._round(self._tasks(entries), self.jobs * AHEAD)
+        alone = ([entry] for task, _ in failed for entry in task)
+        for [entry], message in self._round(alone, 1):
+            entry.output = plain(message.get("output", ""))
+            entry.verdict = self._last_word(entry, message)
+            self.step()
 
     def _tasks(self, entries: Iterable[Entry]) -> Iterator[Task]:
-        for number, group in groupby(entries, key=lambda entry: entry.koan):
-            if self.template.koans[number].note.is_prediction:
-                yield from (Task(batch, True) for batch in _batches(group, TOGETHER))
-            else:
-                yield from map(_by_itself, group)
+        for place, group in groupby(entries, key=lambda entry: entry.koan):
+            waiting = list(group)
+            size = TOGETHER if self._is_prediction(place) else 1
+            for first in range(0, len(waiting), size):
+                yield waiting[first : first + size]
+
+    def _is_prediction(self, place: int) -> bool:
+        return self.assignment.koans[place].note.is_prediction
 
     # ------------------------------------------------------------------- a round
 
-    def _round(self, tasks: Iterable[Task], at_once: int) -> list[tuple[Task, Message]]:
-        """Have tasks done; gives those that came to no verdict, with the reason."""
-        waiting = iter(tasks)
+    def _round(self, tasks: Iterable[Task], ahead: int) -> list[tuple[Task, Message]]:
+        """Have tasks done, so many at a time; gives those that came to no verdict."""
+        waiting = enumerate(tasks)
         out: dict[int, Task] = {}
         failed: list[tuple[Task, Message]] = []
-        ahead = 1 if at_once == 1 else at_once * AHEAD
-        count = 0
         while True:
-            while len(out) < ahead and (task := next(waiting, None)):
-                out[count] = task
-                self._send(count, task)
-                count += 1
+            while len(out) < ahead and (one := next(waiting, None)):
+                out[one[0]] = one[1]
+                self._send(*one)
             if not out:
                 return failed
             message = self._running().next()
@@ -109,16 +95,9 @@ class Judge:
                 failed.append((task, message))
 
     def _send(self, number: int, task: Task) -> None:
-        more = MORE_SECONDS * len(task.entries) if task.together else 0.0
-        self._running().send(
-            {
-                "id": number,
-                "koan": task.koan,
-                "fills": [entry.fill for entry in task.entries],
-                "together": task.together,
-                "seconds": self.seconds + more,
-            }
-        )
+        fills = [entry.fill for entry in task]
+        job = {"id": number, "koan": task[0].koan, "fills": fills}
+        self._running().send({**job, "seconds": self.seconds})
 
     def _running(self) -> Warm:
         if self._warm is None:
@@ -137,50 +116,33 @@ class Judge:
     def _accept(self, task: Task, message: Message) -> bool:
         """Enter the verdicts that a message brings; False where it brings none."""
         reports = message.get("reports", [])
-        if message["how"] != "done" or len(reports) != len(task.entries):
+        if message["how"] != "done" or len(reports) != len(task):
             return False
-        blameless = self.template.koans[task.koan].note.is_prediction
-        for report in reports:
-            kind = Kind(report["kind"])
-            if kind is Kind.TIMEOUT or (blameless and kind is Kind.ERROR):
-                message.update(how="reported", what=report["sentence"])
-                return False
-        for entry, report in zip(task.entries, reports, strict=True):
-            entry.enter(report, "" if task.together else plain(message["output"]))
-            self.tell(entry)
+        is_prediction = self._is_prediction(task[0].koan)
+        kinds = {report["kind"] for report in reports}
+        if Kind.TIMEOUT in kinds or (is_prediction and Kind.ERROR in kinds):
+            message.update(how="reported", what=reports[0]["sentence"])
+            return False
+        for entry, report in zip(task, reports, strict=True):
+            entry.enter(report, "" if is_prediction else plain(message["output"]))
+            self.step()
         return True
 
     # ---------------------------------------------------------------- at the last
 
-    def _give_up(self, entry: Entry, message: Message) -> None:
-        """The verdict on an answer that came to none, twice."""
-        entry.output = plain(message.get("output", ""))
-        entry.verdict = self._last_word(entry, message)
-        self.tell(entry)
-
     def _last_word(self, entry: Entry, message: Message) -> Verdict:
+        """The verdict on an answer that came to none, twice."""
         how, what = message["how"], message.get("what", "")
-        line = self.template.koans[entry.koan].blank.line
-        if self.template.koans[entry.koan].note.is_prediction or how == "fault":
-            said = f"The grader failed here: {what or how}."
-            return Verdict(Kind.UNGRADED, plain(said), line, entry.fill[:200])
+        if how == "raised":
+            return Verdict(Kind.ERROR, plain(f"This can't be judged: {what}."))
+        if self._is_prediction(entry.koan) or how == "fault":
+            sentence = plain(f"The grader failed here: {what or how}.")
+            return Verdict(Kind.UNGRADED, sentence)
         if how == "reported":
             [report] = message["reports"]
-            entry.enter(report)
-            assert entry.verdict is not None
-            return entry.verdict
+            entry.mistake = report["mistake"]
+            return Verdict(Kind(report["kind"]), report["sentence"])
         if how == "timeout":
-            said = f"It did not end within {self.seconds:g} s."
-            return Verdict(Kind.TIMEOUT, said, line, entry.fill[:200])
-        said = f"It ended the process that it ran in ({what})."
-        return Verdict(Kind.CRASHED, said, line, entry.fill[:200])
-
-
-def _by_itself(entry: Entry) -> Task:
-    return Task((entry,), together=False)
-
-
-def _batches(entries: Iterable[Entry], size: int) -> Iterator[tuple[Entry, ...]]:
-    waiting = iter(entries)
-    while batch := tuple(islice(waiting, size)):
-        yield batch
+            sentence = f"It did not end within {self.seconds:g} s."
+            return Verdict(Kind.TIMEOUT, sentence)
+        return Verdict(Kind.CRASHED, f"It {what}.")

@@ -1,12 +1,10 @@
-"""What a forked worker may use: its own session, and limits on all it can take."""
+"""What a forked worker may use: limits on all it can take."""
 
 from __future__ import annotations
 
-import ctypes
 import math
 import os
 import resource
-import signal
 from pathlib import Path
 
 MEMORY = 1024**3  # bytes beyond what the warm process has mapped already
@@ -14,23 +12,6 @@ FILE_SIZE = 1024**2
 OPEN_FILES = 256
 PROCESSES = 64  # beyond those that this user has already
 SECONDS_MORE = 3  # of CPU, beyond the wall clock's: a backstop
-
-PR_SET_PDEATHSIG = 1
-PR_SET_CHILD_SUBREAPER = 36
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def adopt_orphans() -> None:
-    """Be the one who waits for the processes that workers leave behind."""
-    _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
-def on_my_own(parent: int) -> None:
-    """Lead a session, so that all I start can be ended with me; end with my parent."""
-    os.setsid()
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # it ended before it could be asked for
-        os._exit(1)
 
 
 def mapped() -> int:

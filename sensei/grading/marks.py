@@ -6,11 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from sensei.grading.assignment import Assignment
 from sensei.grading.book import Book, Entry
-from sensei.grading.template import Template, TemplateKoan, TemplateLesson
+from sensei.lesson import Koan, Lesson
 from sensei.verdicts import Kind
-
-NO_COUNT = (Kind.SKIPPED, Kind.UNGRADED)
 
 
 @dataclass
@@ -36,7 +35,7 @@ class Learner:
 class Cell:
     """A learner's koan: what was written and what it is worth."""
 
-    koan: TemplateKoan
+    koan: Koan
     number: int
     entry: Entry
     kind: Kind
@@ -48,36 +47,44 @@ class Cell:
 
     @property
     def out_of(self) -> int:
-        return 0 if self.kind in NO_COUNT else self.koan.note.points
+        return self.koan.note.points if self.kind.counts else 0
 
 
 @dataclass(frozen=True)
 class Class:
     """A class that was graded. ``skipped``: the koans that can't be run here."""
 
-    template: Template
+    assignment: Assignment
     book: Book
     learners: list[Learner]
     skipped: Collection[int] = ()
 
+    @property
+    def is_incomplete(self) -> bool:
+        """Whether a submission could not be read, or the grader failed somewhere."""
+        return any(
+            learner.problem
+            or any(cell.kind is Kind.UNGRADED for cell in self.cells(learner))
+            for learner in self.learners
+        )
+
     def cells(self, learner: Learner) -> list[Cell]:
         """A learner's koans, in the order of the path."""
         return [
-            self._cell(koan, number, learner)
-            for koan, number in zip(self.template.koans, learner.numbers, strict=True)
+            self._cell(place, number, learner)
+            for place, number in enumerate(learner.numbers)
         ]
 
-    def _cell(self, koan: TemplateKoan, number: int, learner: Learner) -> Cell:
-        entry = self.book.entries[number]
-        kind = Kind.SKIPPED if koan.index in self.skipped else entry.kind
-        return Cell(koan, number, entry, kind, koan.index in learner.changed)
+    def _cell(self, place: int, number: int, learner: Learner) -> Cell:
+        koan, entry = self.assignment.koans[place], self.book.entries[number]
+        kind = Kind.SKIPPED if place in self.skipped else entry.kind
+        return Cell(koan, number, entry, kind, place in learner.changed)
 
 
-def by_lesson(cells: list[Cell]) -> list[tuple[TemplateLesson, list[Cell]]]:
+def by_lesson(cells: list[Cell]) -> list[tuple[Lesson, list[Cell]]]:
     """Cells by their lesson, in the order of the path."""
-    groups = groupby(cells, key=lambda cell: cell.koan.lesson.files.name)
-    each = [list(group) for _, group in groups]
-    return [(group[0].koan.lesson, group) for group in each]
+    groups = groupby(cells, key=lambda cell: cell.koan.lesson)
+    return [(lesson, list(group)) for lesson, group in groups]
 
 
 def total(cells: list[Cell]) -> tuple[int, int]:

@@ -19,11 +19,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from sensei.grading.sheets import written
+from sensei.grading.sheets import TEMPLATES, written
 from sensei.grading.shown import clean, shortened
 
 Record = Mapping[str, Any]
-TEMPLATES = Path(__file__).parent / "templates"
 LONGEST_NAME = 80
 LONGEST_FILL = 300
 LONGEST_TITLE = 120  # of a cell: it is there for each that fell
@@ -91,7 +90,7 @@ class Given:
 
 
 @dataclass
-class Koan:
+class Column:
     """One koan and what a class made of it; ``place`` counts along the path.
 
     ``is_first`` is for the first of a lesson, where the heat map draws a line.
@@ -147,14 +146,14 @@ class Koan:
 
 
 @dataclass(frozen=True)
-class Learner:
+class Row:
     """One learner: points, and for each koan its verdict and what is told of it."""
 
     id: str
     name: str
     total: int
     max: int
-    cells: tuple[tuple[Koan, Kind, str], ...]
+    cells: tuple[tuple[Column, Kind, str], ...]
     absent: tuple[str, ...]
     problem: str
 
@@ -176,7 +175,7 @@ class Board:
             (lesson, koan) for lesson in told["lessons"] for koan in lesson["koans"]
         ]
         self.koans = [
-            Koan(
+            Column(
                 place,
                 lesson["lesson"],
                 koan is lesson["koans"][0] and place > 0,
@@ -191,8 +190,8 @@ class Board:
             key=lambda learner: (learner.name.casefold(), learner.id),
         )
 
-    def _learner(self, told: Record) -> Learner:
-        return Learner(
+    def _learner(self, told: Record) -> Row:
+        return Row(
             told["id"],
             shortened(clean(told["name"]), LONGEST_NAME) or told["id"],
             told["total"],
@@ -205,7 +204,7 @@ class Board:
             shortened(clean(told["problem"] or "")),
         )
 
-    def _cell(self, koan: Koan, cell: Record) -> tuple[Koan, Kind, str]:
+    def _cell(self, koan: Column, cell: Record) -> tuple[Column, Kind, str]:
         """Count a cell; gives it with what was written, where the learner fell."""
         koan.counts[cell["verdict"]] += 1
         kind = BY_NAME[cell["verdict"]]
@@ -222,7 +221,7 @@ class Board:
     # ------------------------------------------------------------------ the parts
 
     @property
-    def ranked(self) -> list[Koan]:
+    def ranked(self) -> list[Column]:
         """The koans by how many fell there."""
         return sorted(
             self.koans,
@@ -259,7 +258,7 @@ class Board:
         return max((learner.max for learner in self.learners), default=0)
 
     @property
-    def nothing(self) -> list[Learner]:
+    def nothing(self) -> list[Row]:
         """Who handed in nothing that could be read."""
         everything = len(self.told["lessons"])
         return [
@@ -269,7 +268,7 @@ class Board:
         ]
 
     @property
-    def partly(self) -> list[Learner]:
+    def partly(self) -> list[Row]:
         nothing = set(map(id, self.nothing))
         return [
             learner

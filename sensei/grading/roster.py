@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from sensei.course import CourseError
 from sensei.grading.marks import Class, Learner
 from sensei.grading.shown import clean, shortened
 from sensei.grading.submissions import Entry
@@ -37,7 +38,7 @@ MOODLE = re.compile(
 )
 
 
-class RosterError(Exception):
+class RosterError(CourseError):
     """A roster that can't be used; the message names the file and the line."""
 
 

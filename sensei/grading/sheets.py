@@ -15,29 +15,30 @@ import platform
 from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import IO, TYPE_CHECKING, Any
 
 from sensei.course import Course
 from sensei.grading import marks
 from sensei.grading.marks import Cell, Class, Learner
 from sensei.grading.shown import cell as csv_cell
 from sensei.grading.shown import code_block, markdown
-from sensei.grading.template import TemplateLesson
+from sensei.lesson import Lesson
 from sensei.verdicts import Kind
 
 if TYPE_CHECKING:
     from sensei.grading.roster import Matched
 
+TEMPLATES = Path(__file__).parent / "templates"
 HEADING = "# Feedback for "
-HINTED = (Kind.BLANK, Kind.WRONG, Kind.FAILED, Kind.TIMEOUT)
 
 
 @contextlib.contextmanager
-def written(path: Path) -> Iterator[TextIO]:
+def written(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     """A file to write to that comes to its place when it is done."""
     beside = path.with_name(f".{path.name}.part")
+    encoding, newline = (None, None) if "b" in mode else ("utf-8", "")
     try:
-        with beside.open("w", encoding="utf-8", newline="") as file:
+        with beside.open(mode, encoding=encoding, newline=newline) as file:
             yield file
         os.replace(beside, path)
     finally:
@@ -50,7 +51,7 @@ def written(path: Path) -> Iterator[TextIO]:
 def write_grades(graded: Class, path: Path, roster: Matched | None = None) -> None:
     """A row for each learner, with what the roster says of them."""
     further = [csv_cell(name) for name in roster.roster.columns] if roster else []
-    lessons = graded.template.lessons
+    lessons = graded.assignment.lessons
     with written(path) as file:
         rows = csv.writer(file, lineterminator="\n")
         columns = [f"lesson_{lesson.number}" for lesson in lessons]
@@ -116,9 +117,9 @@ def feedback(graded: Class, learner: Learner) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _lesson(lesson: TemplateLesson, cells: list[Cell], is_absent: bool) -> str:
+def _lesson(lesson: Lesson, cells: list[Cell], is_absent: bool) -> str:
     points, out_of = marks.total(cells)
-    head = f"## {lesson.number} {lesson.files.title}: {points} of {out_of}"
+    head = f"## {lesson.number} {lesson.title}: {points} of {out_of}"
     if is_absent:
         return f"{head}\n\nNot handed in."
     return "\n\n".join([head, *map(_koan, cells)])
@@ -134,7 +135,7 @@ def _koan(cell: Cell) -> str:
     if cell.entry.fill:
         parts.append(code_block(cell.entry.fill))
     parts.append(markdown(cell.entry.sentence))
-    if cell.kind in HINTED:
+    if cell.kind.hinted:
         parts.append(f"Hint: {markdown(cell.koan.note.hints[0])}")
     return "\n\n".join(parts)
 
@@ -178,11 +179,12 @@ def write_results(told: Mapping[str, Any], path: Path) -> None:
 
 
 def _lessons(graded: Class) -> list[dict[str, Any]]:
+    skipped = {graded.assignment.koans[place] for place in graded.skipped}
     return [
         {
             "lesson": lesson.number,
-            "file": lesson.files.relative,
-            "title": lesson.files.title,
+            "file": lesson.relative,
+            "title": lesson.title,
             "koans": [
                 {
                     "koan": koan.name,
@@ -193,19 +195,19 @@ def _lessons(graded: Class) -> list[dict[str, Any]]:
                         {"fill": mistake.fill, "says": mistake.says}
                         for mistake in koan.note.mistakes
                     ],
-                    "skipped": koan.index in graded.skipped,
+                    "skipped": koan in skipped,
                 }
-                for koan in graded.template.koans_of(lesson)
+                for koan in lesson.koans.values()
             ],
         }
-        for lesson in graded.template.lessons
+        for lesson in graded.assignment.lessons
     ]
 
 
 def _answer(graded: Class, number: int) -> dict[str, Any]:
     entry = graded.book.entries[number]
     return {
-        "koan": graded.template.koans[entry.koan].name,
+        "koan": graded.assignment.koans[entry.koan].name,
         "fill": entry.fill or None,
         "verdict": str(entry.kind),
         "sentence": entry.sentence,

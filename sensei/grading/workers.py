@@ -6,15 +6,17 @@ import json
 import os
 import queue
 import subprocess
-import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import sensei
-from sensei.grading.template import Template
+from sensei import processes
+from sensei.grading.assignment import Assignment
 
 START = 300.0  # seconds for the imports; they count against nobody
+END = 10.0
 ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "VIRTUAL_ENV")
 
 Message = dict[str, Any]
@@ -30,24 +32,29 @@ class Warm:
     Raises GraderError if it can't get ready.
     """
 
-    def __init__(self, template: Template, jobs: int, scratch: Path) -> None:
+    def __init__(self, assignment: Assignment, jobs: int, scratch: Path) -> None:
         self._messages: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         source, self._to = os.pipe()
         self._from, sink = os.pipe()
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "sensei.grading.warm", str(source), str(sink)],
+        setup = {
+            "root": str(assignment.course.root.resolve()),
+            "lessons": [lesson.name for lesson in assignment.lessons],
+            "jobs": jobs,
+            "source": source,
+            "sink": sink,
+        }
+        self._process = processes.spawn(
+            ["-m", "sensei.grading.warm"],
+            json.dumps(setup),
             pass_fds=(source, sink),
             cwd=scratch,
             env=_environment(scratch),
-            stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for the command alone
         )
         os.close(source)
         os.close(sink)
         threading.Thread(target=self._listen, daemon=True).start()
-        self.send(_setup(template, jobs))
         hello = self.next(START)
         if hello is None or not hello.get("ready"):
             self.close()
@@ -74,11 +81,9 @@ class Warm:
         if self._to >= 0:
             os.close(self._to)
             self._to = -1
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._process.extend(END)
+        while self._process.ended() is None:
+            time.sleep(0.005)
 
     def _listen(self) -> None:
         with os.fdopen(self._from, "rb") as lines:
@@ -100,17 +105,4 @@ def _environment(scratch: Path) -> dict[str, str]:
         "CUDA_VISIBLE_DEVICES": "",
         "OMP_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
-    }
-
-
-def _setup(template: Template, jobs: int) -> Message:
-    course = template.course
-    return {
-        "root": str(course.root.resolve()),
-        "koans": str(course.koans.resolve()),
-        "solutions": str(course.solutions.resolve()),
-        "preload": list(course.preload),
-        "arguments": {name: list(values) for name, values in course.arguments.items()},
-        "lessons": [lesson.files.name for lesson in template.lessons],
-        "jobs": jobs,
     }

@@ -21,12 +21,14 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from course import KOANS, Koan, mutants  # noqa: E402
-from sensei.lesson import replaced  # noqa: E402
+from this_course import KOANS, mutants, solved  # noqa: E402
+
+from sensei.edit import replaced  # noqa: E402
+from sensei.lesson import Koan  # noqa: E402
 
 SEED = 30
 BLANK = "__"
-MAIN = [koan for koan in KOANS if not koan.files.part]
+MAIN = [koan for koan in KOANS if not koan.lesson.part]
 
 Lessons = dict[str, str]  # the text of each lesson file, by its name
 Answer = Callable[[Koan], str]  # the fill that a learner gives to a koan
@@ -46,7 +48,12 @@ class Learner:
 
 
 def right(koan: Koan) -> str:
-    return koan.solution
+    assert koan.solution
+    return koan.solution.text
+
+
+def has_statements(koan: Koan) -> bool:
+    return koan.solution is not None and not koan.solution.is_expression
 
 
 def blank(koan: Koan) -> str:
@@ -55,17 +62,17 @@ def blank(koan: Koan) -> str:
 
 def also_right(place: int) -> Answer:
     """The right answer at this place among those beside the solution."""
-    return lambda koan: one_of(koan.note.also_right, place) or koan.solution
+    return lambda koan: one_of(koan.note.also_right, place) or right(koan)
 
 
 def mistake(place: int) -> Answer:
     """The named mistake at this place, of those that are no pattern."""
-    return lambda koan: one_of(plain_mistakes(koan), place) or koan.solution
+    return lambda koan: one_of(plain_mistakes(koan), place) or right(koan)
 
 
 def pattern(koan: Koan) -> str:
     """A mistake that is a pattern, with a number where any would do."""
-    return one_of(patterns(koan), 0).replace("...", "77.125") or koan.solution
+    return one_of(patterns(koan), 0).replace("...", "77.125") or right(koan)
 
 
 def one_of(texts: Iterable[str], place: int) -> str:
@@ -84,7 +91,7 @@ def patterns(koan: Koan) -> list[str]:
 
 def mutant(koan: Koan) -> str:
     """A solution of several statements with the first of them left out."""
-    return next(mutants(koan.solution)) if koan.has_statements else koan.solution
+    return next(mutants(right(koan))) if has_statements(koan) else right(koan)
 
 
 def by_turns(
@@ -96,9 +103,9 @@ def by_turns(
     given: dict[str, str] = {}
     turns = [itertools.cycle(texts) for texts in (predictions, expressions, statements)]
     for koan in MAIN:
-        turn = turns[0 if koan.note.is_prediction else 1 + koan.has_statements]
-        given[koan.note.name] = next(turn, koan.solution)
-    return lambda koan: given[koan.note.name]
+        turn = turns[0 if koan.note.is_prediction else 1 + has_statements(koan)]
+        given[koan.name] = next(turn, right(koan))
+    return lambda koan: given[koan.name]
 
 
 def mixed(rng: random.Random, stops_after: int = len(MAIN)) -> Answer:
@@ -108,21 +115,21 @@ def mixed(rng: random.Random, stops_after: int = len(MAIN)) -> Answer:
         blank,
         pattern,
         lambda koan: near(koan, rng),
-        lambda koan: rng.choice(plain_mistakes(koan) or [koan.solution]),
-        lambda koan: rng.choice(koan.note.also_right or (koan.solution,)),
+        lambda koan: rng.choice(plain_mistakes(koan) or [right(koan)]),
+        lambda koan: rng.choice(koan.note.also_right or (right(koan),)),
     ]
     drawn = rng.choices(kinds, [50, 8, 5, 12, 18, 7], k=len(MAIN))
-    by_name = {k.note.name: kind for k, kind in zip(MAIN, drawn, strict=True)}
+    by_name = {k.name: kind for k, kind in zip(MAIN, drawn, strict=True)}
     for koan in MAIN[stops_after:]:
-        by_name[koan.note.name] = blank
-    return lambda koan: by_name[koan.note.name](koan)
+        by_name[koan.name] = blank
+    return lambda koan: by_name[koan.name](koan)
 
 
 def near(koan: Koan, rng: random.Random) -> str:
     """A prediction with one of its values changed; a mistake for code."""
     if not koan.note.is_prediction:
         return mistake(1)(koan)
-    tree = ast.parse(koan.solution, mode="eval")
+    tree = ast.parse(right(koan), mode="eval")
     values = [node for node in ast.walk(tree) if isinstance(node, ast.Constant)]
     changed = rng.choice(values)
     match changed.value:
@@ -157,8 +164,8 @@ def written_with(transformer: ast.NodeTransformer) -> Answer:
 
     def answer(koan: Koan) -> str:
         if not koan.note.is_prediction:
-            return koan.solution
-        return ast.unparse(transformer.visit(ast.parse(koan.solution, mode="eval")))
+            return right(koan)
+        return ast.unparse(transformer.visit(ast.parse(right(koan), mode="eval")))
 
     return answer
 
@@ -169,10 +176,10 @@ def written_with(transformer: ast.NodeTransformer) -> Answer:
 def lessons(answer: Answer) -> Lessons:
     """The lesson files of the main path with an answer in each koan."""
     texts = {}
-    for name, inside in itertools.groupby(MAIN, lambda koan: koan.files.path.name):
+    for name, inside in itertools.groupby(MAIN, lambda koan: koan.lesson.path.name):
         koans = list(inside)
-        fills = [(k.given.fill(k.note.name), tidy(answer(k))) for k in koans]
-        texts[name] = replaced(koans[0].solved, fills)
+        fills = [(k.solution, tidy(answer(k))) for k in koans if k.solution]
+        texts[name] = replaced(solved(koans[0]), fills)
     return texts
 
 
@@ -281,16 +288,16 @@ CODE_THAT_PRINTS = "(print('here'), {})[1]"
 def printing(koan: Koan) -> str:
     """The solution of code, with a print in it that is no line of its own."""
     if koan.note.is_prediction:
-        return koan.solution
-    if koan.has_statements:
-        return f"seen = print('here')\n{koan.solution}"
-    return CODE_THAT_PRINTS.format(koan.solution)
+        return right(koan)
+    if has_statements(koan):
+        return f"seen = print('here')\n{right(koan)}"
+    return CODE_THAT_PRINTS.format(right(koan))
 
 
 def endless(koan: Koan) -> str:
-    if koan.note.name == "test_the_order_of_three_calls":
+    if koan.name == "test_the_order_of_three_calls":
         return "while True:\n    pass"
-    return koan.solution
+    return right(koan)
 
 
 def syntax_errors() -> Lessons:
@@ -329,11 +336,11 @@ def renamed() -> Lessons:
 
 def without_brackets(koan: Koan) -> str:
     """Two values with no brackets round them; in lesson 01, any number of values."""
-    fill = ast.parse(koan.solution).body[0]
+    fill = ast.parse(right(koan)).body[0]
     match fill:
-        case ast.Expr(ast.List(elts)) if len(elts) == 2 or koan.files.number == "01":
-            return koan.solution[1:-1]
-    return koan.solution
+        case ast.Expr(ast.List(elts)) if len(elts) == 2 or koan.lesson.number == "01":
+            return right(koan)[1:-1]
+    return right(koan)
 
 
 def no_brackets() -> Lessons:
@@ -342,7 +349,7 @@ def no_brackets() -> Lessons:
     for koan in MAIN:
         fill = without_brackets(koan)
         for end in ("\n", ")\n"):
-            name, old = koan.files.path.name, f"{koan.solution}{end}"
+            name, old = koan.lesson.path.name, f"{right(koan)}{end}"
             texts[name] = texts[name].replace(f" == {old}", f" == {fill}{end}")
             texts[name] = texts[name].replace(f"approx({old}", f"approx({fill}{end}")
     return texts

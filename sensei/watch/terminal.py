@@ -1,4 +1,4 @@
-"""The terminal of ``sensei watch``: what it says there, and the commands it takes."""
+"""The terminal of ``sensei watch``: what it says there, and the letters it takes."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ import queue
 import select
 import shutil
 import sys
-import textwrap
 import threading
 import time
 from collections.abc import Iterable
 
-from sensei.screen import FEWER
+from sensei import screen, text
 
-COLOURS = {"green": "32", "red": "31", "yellow": "33", "bold": "1"}
-WIDEST = 80
+COLOURS = {"green": "32", "red": "31", "bold": "1"}
 QUIT = "q"
 
 
@@ -24,21 +22,16 @@ def is_capable() -> bool:
     return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def say(text: str, colour: str = "", indent: str = " ") -> None:
+def say(prose: str, colour: str = "") -> None:
     """Print prose, folded to the width of the terminal."""
-    width = max(40, min(shutil.get_terminal_size().columns, WIDEST)) - 1
-    folded = textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent)
-    show("\n".join(_coloured(line, colour) for line in folded))
+    columns = shutil.get_terminal_size().columns
+    lines = text.folded(prose, screen.Request(columns=columns).width, " ")
+    show("\n".join(_coloured(line, colour) for line in lines))
 
 
-def show(text: str, end: str = "\n") -> None:
+def show(lines: str, end: str = "\n") -> None:
     """Print lines as they are, in ASCII where the terminal has no more."""
-    encoding = sys.stdout.encoding or "utf-8"
-    try:
-        text.encode(encoding)
-    except UnicodeError:
-        text = text.translate(FEWER).encode(encoding, "replace").decode(encoding)
-    print(text, end=end, flush=True)
+    print(text.writable(lines, sys.stdout.encoding or "utf-8"), end=end, flush=True)
 
 
 def _coloured(line: str, colour: str) -> str:
@@ -47,7 +40,7 @@ def _coloured(line: str, colour: str) -> str:
     return f"\x1b[{COLOURS[colour]}m{line}\x1b[0m"
 
 
-class Commands:
+class Letters:
     """Lines that are typed; none where stdin is not a terminal."""
 
     def __init__(self) -> None:

@@ -1,0 +1,126 @@
+"""An assignment: the lessons that a class is graded on, as they were given.
+
+They are made from solutions/, by blanking the fills, so what stands in the koans/ of
+whoever grades is no matter: they may be filled in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from sensei import faults, notes
+from sensei.attempt import Attempt
+from sensei.course import Course, CourseError
+from sensei.lesson import Koan, Lesson, NotAsGiven
+from sensei.notes import NotesError
+from sensei.source import Unreadable
+from sensei.work import Work
+
+
+class AssignmentError(CourseError):
+    """Lessons that can't be graded; the message says what would help."""
+
+
+@dataclass(frozen=True, eq=False)
+class Assignment:
+    """The lessons that are graded; a koan's place is that among all their koans."""
+
+    course: Course
+    lessons: tuple[Lesson, ...]
+
+    @cached_property
+    def koans(self) -> tuple[Koan, ...]:
+        return tuple(koan for lesson in self.lessons for koan in lesson.koans.values())
+
+    @cached_property
+    def bases(self) -> Mapping[Lesson, Work]:
+        """The lessons with nothing filled in: what an answer is put into."""
+        return {lesson: Work(lesson, pristine(lesson)) for lesson in self.lessons}
+
+    def attempt(self, koan: Koan, fill: str) -> Attempt:
+        """A koan as it was given with an answer in it; raises what example does."""
+        base = self.bases[koan.lesson]
+        return base.example(koan, fill, base.path)
+
+    @property
+    def right(self) -> dict[str, str]:
+        """The right answer to each koan, by its name."""
+        return {koan.name: koan.solution.text for koan in self.koans if koan.solution}
+
+
+def pristine(lesson: Lesson) -> bytes:
+    assert lesson.pristine is not None
+    return lesson.pristine.text.encode()
+
+
+# --------------------------------------------------------------- which lessons
+
+
+def select(course: Course, wanted: str | None) -> list[Lesson]:
+    """The lessons that ``--lessons`` names, such as ``01-05,07``, or ``all``.
+
+    Without it: the main path. Raises AssignmentError.
+    """
+    if wanted is None:
+        chosen = [lesson for lesson in course.lessons if not lesson.part]
+    elif wanted == "all":
+        chosen = list(course.lessons)
+    else:
+        chosen = _numbered(course, wanted)
+    if not chosen:
+        raise AssignmentError(f"no lessons (files with notes) in {course.notes}")
+    return chosen
+
+
+def _numbered(course: Course, wanted: str) -> list[Lesson]:
+    by_number = {int(x.number): x for x in course.lessons if x.number.isdecimal()}
+    chosen: set[Lesson] = set()
+    for part in wanted.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise AssignmentError(f"--lessons {wanted}: write it like 01-05,07, or all")
+        span = range(int(first), int(last or first) + 1)
+        inside = {lesson for number, lesson in by_number.items() if number in span}
+        if not inside:
+            there = ", ".join(lesson.number for lesson in course.lessons)
+            raise AssignmentError(
+                f"--lessons {wanted}: no lesson {part.strip()}; there are {there}"
+            )
+        chosen |= inside
+    return [lesson for lesson in course.lessons if lesson in chosen]
+
+
+# --------------------------------------------------------------------- reading
+
+
+def read(course: Course, lessons: Sequence[Lesson]) -> Assignment:
+    """The assignment of these lessons; raises AssignmentError, NotesError."""
+    for lesson in lessons:
+        _check(lesson)
+    return Assignment(course, tuple(lessons))
+
+
+def _check(lesson: Lesson) -> None:
+    """Read all of a lesson that grading needs."""
+    notes.check(lesson.notes_path)
+    where = lesson.solution_path.relative_to(lesson.course.root).as_posix()
+    try:
+        if lesson.pristine is None:
+            raise AssignmentError(
+                f"{where} is not there (solutions are needed: the koans as they were "
+                "given are made from them)"
+            )
+        _ = lesson.pristine.text
+    except Unreadable as fault:
+        line, reason = fault.line or 1, faults.unreadable(fault)
+    except NotAsGiven as change:
+        line, reason = change.line, change.reason
+    except NotesError as error:
+        line, reason = 1, str(error)
+    except OSError as error:
+        line, reason = 1, error.strerror or "it can't be read"
+    else:
+        return
+    raise AssignmentError(f"{where}:{line}: {reason}")

@@ -1,0 +1,193 @@
+"""The bench: every koan of an assignment, ready to be tried with an answer in it.
+
+It is made in the warm process; ``judged`` is called in a forked child, which ends
+after it. Verdicts come from ``sensei.judge``, as under pytest.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sensei import diagnosis, judge, predictions
+from sensei.attempt import Attempt
+from sensei.course import CourseError
+from sensei.grading.assignment import Assignment
+from sensei.lesson import Koan
+from sensei.running import Outcome, run
+from sensei.verdicts import Kind, Verdict
+from sensei.watchdog import Hang, Limits
+from sensei.work import Work
+
+ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
+WRONG = (Kind.WRONG, Kind.FAILED, Kind.ERROR)
+
+Arguments = Mapping[str, Any]
+Report = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A koan in its lesson, which was imported.
+
+    ``runs`` are the arguments that it is run with, one after the other; ``skip`` is
+    why this machine can't run it ("" if it can).
+    """
+
+    koan: Koan
+    base: Work
+    runs: tuple[Arguments, ...]
+    skip: str
+
+    def attempt(self, fill: str) -> Attempt:
+        return self.base.example(self.koan, fill, self.base.path)
+
+
+class Bench:
+    """Raises what the import of a lesson raises; CourseError for an odd parameter."""
+
+    def __init__(self, assignment: Assignment) -> None:
+        assignment.course.find_helpers()
+        bases = assignment.bases
+        self.koans = [_ready(koan, bases[koan.lesson]) for koan in assignment.koans]
+
+    def warm_up(self, limits: Limits) -> None:
+        """Run every solution, so that what is lazy has happened, and every example.
+
+        The first call of some functions takes longer than ten koans. Whether the
+        solutions pass is for the canaries to say.
+        """
+        for ready in self.koans:
+            if not ready.skip:
+                for arguments in ready.runs:
+                    _warm_up(ready, arguments, limits)
+
+    def judged(self, place: int, fills: list[str], limits: Limits) -> list[Report]:
+        """The verdicts on answers to a koan: one of code, or many predictions."""
+        ready = self.koans[place]
+        if ready.skip:
+            return [_report(Verdict(Kind.SKIPPED, ready.skip))] * len(fills)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            attempts = [ready.attempt(fill) for fill in fills]
+            if ready.koan.note.is_prediction:
+                return _predictions(attempts, ready.runs, limits)
+            return [_first_to_stop(_runs(one, ready.runs, limits)) for one in attempts]
+
+
+def _ready(koan: Koan, base: Work) -> Ready:
+    assert koan.pristine and koan.solution
+    arguments = koan.lesson.course.arguments
+    names = [argument.arg for argument in koan.pristine.args.args]
+    for name in names:
+        if name not in arguments:
+            raise CourseError(
+                f"{koan.lesson.relative}: {koan.name} has a parameter {name}; "
+                f"[tool.sensei] arguments in pyproject.toml does not say what it is"
+            )
+    runs = itertools.product(*(arguments[name] for name in names))
+    skip = _skip_reason(base.example(koan, koan.solution.text))
+    return Ready(
+        koan, base, tuple(dict(zip(names, r, strict=True)) for r in runs), skip
+    )
+
+
+def _skip_reason(attempt: Attempt) -> str:
+    """The reason of a koan's skip or skipif mark that holds here."""
+    names = dict(vars(attempt.work.module))
+    exec(attempt.code, names)
+    for mark in getattr(names[attempt.koan.name], "pytestmark", []):
+        if mark.name == "skip" or (mark.name == "skipif" and any(mark.args)):
+            return str(mark.kwargs.get("reason") or "it is marked to be skipped")
+    return ""
+
+
+def _warm_up(ready: Ready, arguments: Arguments, limits: Limits) -> None:
+    assert ready.koan.solution
+    solution = ready.base.example(ready.koan, ready.koan.solution.text)
+    run(solution, arguments, limits)
+    if not ready.koan.note.is_prediction:
+        for number, mistake in enumerate(ready.koan.note.mistakes):
+            if not mistake.spelled:
+                diagnosis.example_outcome(solution, number, arguments, limits)
+
+
+# ------------------------------------------------------------------------ verdicts
+
+
+def _runs(
+    attempt: Attempt, runs: Iterable[Arguments], limits: Limits
+) -> Iterator[Report]:
+    for arguments in runs:
+        verdict, outcome = judge.decide(attempt, arguments, limits)
+        yield _told(attempt, verdict, outcome, None, arguments, limits)
+
+
+def _predictions(
+    attempts: list[Attempt], runs: Iterable[Arguments], limits: Limits
+) -> list[Report]:
+    """The koan is run once for all of them: no prediction is in what runs."""
+    outcomes = [(arguments, run(attempts[0], arguments, limits)) for arguments in runs]
+    return [
+        _first_to_stop(_compared(attempt, *one, limits) for one in outcomes)
+        for attempt in attempts
+    ]
+
+
+def _compared(
+    attempt: Attempt, arguments: Arguments, outcome: Outcome, limits: Limits
+) -> Report:
+    try:
+        prediction = judge.predicted(attempt, arguments)
+    except predictions.Refused as refusal:
+        return _report(Verdict(Kind.REFUSED, str(refusal)))
+    verdict = judge.judge(attempt, outcome, prediction, arguments, limits)
+    return _told(attempt, verdict, outcome, prediction, arguments, limits)
+
+
+def _told(
+    attempt: Attempt,
+    verdict: Verdict,
+    outcome: Outcome | None,
+    prediction: Any,
+    arguments: Arguments,
+    limits: Limits,
+) -> Report:
+    """A verdict with the named mistake that it is."""
+    if outcome is None or verdict.kind not in WRONG:
+        return _report(verdict)
+    named = diagnosis.diagnose(attempt, outcome, prediction, arguments, limits)
+    if outcome.raised and isinstance(outcome.raised.error, Hang):
+        verdict = replace(verdict, kind=Kind.TIMEOUT)
+    return _report(verdict, named or "")
+
+
+def _report(verdict: Verdict, mistake: str = "") -> Report:
+    """A verdict as it travels."""
+    sentence = plain(verdict.sentence)
+    return {"kind": str(verdict.kind), "sentence": sentence, "mistake": mistake}
+
+
+def plain(sentence: str) -> str:
+    """A sentence that is the same in every run: without addresses."""
+    return ADDRESS.sub("0x...", sentence)
+
+
+def _first_to_stop(reports: Iterable[Report]) -> Report:
+    """Of several runs the first that stops; a skip only where all are skips."""
+    passed = skipped = None
+    for report in reports:
+        kind = Kind(report["kind"])
+        if kind.stops:
+            return report
+        if kind is Kind.PASSED:
+            passed = report
+        else:
+            skipped = report
+    last = passed or skipped
+    assert last is not None
+    return last

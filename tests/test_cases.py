@@ -1,0 +1,911 @@
+"""What users met and should not: each kind of it, through pytest itself.
+
+Numbers in the headings are those of the list of cases that this was built against.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from sensei import screen
+from sensei.attempt import Attempt
+from sensei.explain import explained
+from sensei.lesson import Koan
+from sensei.progress import Progress, Step, Stretch
+from sensei.verdicts import Kind, Verdict
+from sensei.work import Work
+from tiny import PLAIN, Ran, TinyCourse
+
+FIRST = "koans/test_01_two_names.py"
+SECOND = "koans/test_02_changing_lists.py"
+BODY = "    parts = [7000, 900, 19]\n\n    assert sum(parts) == "
+
+
+def reworked(tiny: TinyCourse, before: str, asks: str, fill: str) -> None:
+    """Make another koan of test_a_sum: its statements, what it asks, what fills it."""
+    lesson = tiny.lesson("test_a_sum")
+    lines = f"{before}\n{asks}".splitlines()
+    body = "\n".join(f"    {line}" for line in lines)
+    for path, value, new in (
+        (lesson.path, "__", "__"),
+        (lesson.solution_path, "7919", fill),
+    ):
+        text = path.read_text("utf-8")
+        assert text.count(BODY + value) == 1
+        path.write_text(text.replace(BODY + value, body.replace("__", new)), "utf-8")
+    notes = lesson.notes_path.read_text("utf-8")
+    old = 'asks = "assert sum(parts) == __"'
+    assert notes.count(old) == 1
+    lesson.notes_path.write_text(notes.replace(old, f"asks = '''{asks}'''"), "utf-8")
+
+
+def apart(
+    tiny: TinyCourse,
+    *args: str,
+    types: tuple[str, ...] = (),
+    python: tuple[str, ...] = (),
+    **environment: str,
+) -> Ran:
+    """Run pytest in a process of its own, and type these lines at its debugger."""
+    ran = subprocess.run(
+        [sys.executable, *python, "-m", "pytest", *PLAIN, *args],
+        cwd=tiny.root,
+        env={**os.environ, **environment},
+        input="".join(f"{line}\n" for line in types),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return Ran(ran.returncode, ran.stdout, args)
+
+
+# ------------------------------------------------------------- 2: looked at just once
+
+LOOKING_CHANGES_IT = {
+    "next": ("seen = iter([1, 2, 3])", "assert [next(seen), 10] == __", "[1, 10]"),
+    "pop": ("seen = [3, 2, 1]", "assert [seen.pop(), 10] == __", "[1, 10]"),
+    "append": ("seen = [1]", "assert [seen.append(2), len(seen)] == __", "[None, 2]"),
+    "later": ("seen = [1]", "assert seen == __\nseen.append(2)", "[1]"),
+}
+
+
+@pytest.mark.parametrize(
+    ("before", "asks", "answer"), LOOKING_CHANGES_IT.values(), ids=LOOKING_CHANGES_IT
+)
+def test_what_is_asked_about_is_worked_out_once(tiny, before, asks, answer):
+    reworked(tiny, before, asks, answer)
+    untouched = tiny.main / "test_01_two_names.py"
+    text = untouched.read_text("utf-8")
+    tiny.fill("test_a_sum", "[0, 99]" if answer != "[1]" else "[99]")
+    for args in [(), ("-l",), ("--tb=long", "-vv"), ("--assert=plain",)]:
+        ran = tiny.run("--reveal", *args)
+        assert ran.next == "test_a_sum" and "wrong " in ran.screen
+        ran.says(f"answer  {answer}")
+    untouched.write_text(text, "utf-8")
+    tiny.fill("test_a_sum", answer)
+    tiny.run().says("1 of 8 koans solved")
+
+
+# ------------------------------------------- 3, 4: what was saved last is what is run
+
+EDITS = [
+    ("test_a_sum", ["7919", "-999", "7900", "7919", "-1"]),
+    ("test_a_copy", ["list(original)", "original", "original[:]", "[]", "[*original]"]),
+]
+TWICE = """\
+import json, sys, pathlib, pytest
+koan, path, texts = json.load(sys.stdin)
+for i, text in enumerate(texts):
+    pathlib.Path(path).write_text(text)
+    pytest.main(["-q", "-k", koan, f"--junitxml={i}.xml", *sys.argv[1:]])
+"""
+
+
+@pytest.mark.parametrize(("koan", "fills"), EDITS, ids=[koan for koan, _ in EDITS])
+def test_two_runs_in_one_process_with_an_edit_between(tiny, koan, fills):
+    """As in the kernel of a notebook: right five times of five."""
+    path = tiny.lesson(koan).path
+    untouched, texts = path.read_text("utf-8"), []
+    for fill in fills:
+        path.write_text(untouched, "utf-8")
+        tiny.fill(koan, fill)
+        texts.append(path.read_text("utf-8"))
+    subprocess.run(
+        [sys.executable, "-c", TWICE, *PLAIN],
+        cwd=tiny.root,
+        input=json.dumps([koan, str(path), texts]),
+        text=True,
+        stdout=subprocess.DEVNULL,
+        timeout=60,
+        check=True,
+    )
+    for i, fill in enumerate(fills):
+        (tiny.root / f"{i}.xml").replace(tiny.root / "junit.xml")
+        [verdict] = tiny.told().values()
+        passes = fill in ("7919", "list(original)", "original[:]", "[*original]")
+        assert (verdict.kind is Kind.PASSED) == passes, (fill, verdict)
+        assert verdict.wrote == fill
+
+
+def test_a_file_saved_twice_within_a_second(tiny):
+    """Of one size and of one time, as far as the file system can tell."""
+    path = tiny.lesson("test_a_sum").path
+    text = path.read_text("utf-8")
+    for fill in ("7900", "7919", "7901"):
+        path.write_text(text.replace("== __", f"== {fill}", 1), "utf-8")
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+        ran = apart(tiny)
+        if fill == "7919":
+            ran.says("1 of 8 koans solved")
+        else:
+            ran.says("0 of 8 koans solved", f"you wrote: {fill}")
+    assert not list(tiny.main.rglob("*.pyc"))
+
+
+def test_an_older_pytest_is_told_so():
+    """What is asked for at installation is what a run asks for, too."""
+    settings = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))
+    least = settings["tool"]["pytest"]["ini_options"]["minversion"]
+    assert f"pytest>={least}" in settings["project"]["dependencies"]
+
+
+# --------------------------------------------- 5: a wrong guess, and the answer nowhere
+
+GUESSES = {
+    "test_a_sum": "1234",
+    "test_who_grew": "[0, 0, 9]",
+    "test_same_or_equal": "[None, None, None]",
+    "test_counting_letters": '{"k": 9, "a": 8, "y": 7}',
+    "test_a_tenth_three_times": "0.123",
+}
+ANSWERS = {
+    "test_a_sum": ["7919"],
+    "test_who_grew": ["[3, 3, 4]", "[4, 4, 5]"],
+    "test_same_or_equal": ["[True, False, True]"],
+    "test_counting_letters": ["'k': 2", '"k": 2', '"k\\": 2', "&quot;k&quot;: 2"],
+    "test_a_tenth_three_times": ["0.3000", "approx(0.3)", "0.3 ", "=0.3"],
+}
+
+
+def guessed(tiny: TinyCourse) -> None:
+    for koan, guess in GUESSES.items():
+        tiny.fill(koan, guess)
+
+
+def written(tiny: TinyCourse) -> str:
+    """All that lies in the course's folder and is not a part of the course."""
+    known = {"solutions", "koans"}
+    return "\n".join(
+        path.read_text("utf-8", "replace")
+        for path in sorted(tiny.root.rglob("*"))
+        if path.is_file() and not known & {*path.relative_to(tiny.root).parts}
+    )
+
+
+def answers_in(text: str) -> list[str]:
+    return [a for answers in ANSWERS.values() for a in answers if a in text]
+
+
+FLAGS = [
+    "",
+    "-q -rA",
+    "-vv",
+    "-l -s",
+    "--full-trace",
+    "--tb=long",
+    "--tb=native",
+    "--tb=short -l",
+    "--tb=line -rA",
+    "-l --full-trace --tb=long -vv -s -rA",
+    "-n2",
+    "-n2 -l --tb=long -vv",
+    "--assert=plain",
+    "--assert=plain -l --tb=long",
+    "-o enable_assertion_pass_hook=true -vv -l",
+    "-k test_0",
+    "--hint --hint --hint",
+    "--setup-show --durations=0",
+    "--log-level=DEBUG --log-file=log.txt",
+    "--debug",
+    "-W error",
+    "--stepwise -l",
+    "--doctest-modules -l",
+]
+SUGARED = ["", "-vv", "-l --tb=long -v"]
+COMBINATIONS = [(flags, False) for flags in FLAGS] + [(f, True) for f in SUGARED]
+
+
+@pytest.mark.parametrize(("flags", "sugar"), COMBINATIONS)
+def test_no_flag_tells_the_answer(tiny, flags, sugar):
+    guessed(tiny)
+    args = flags.split()
+    ran = tiny.run(*args, "--maxfail=0", "--junitxml=junit.xml", sugar=sugar)
+    again = tiny.run(*args, "--maxfail=0", "--lf", sugar=sugar)
+    for one in (ran, again):
+        assert one.ret in (1, 2) and one.next == "test_a_sum"  # 2: --stepwise
+    assert "1234" in ran.text + written(tiny)
+    assert not answers_in(ran.raw + again.raw + written(tiny))
+
+
+def test_asking_tells_it(tiny):
+    """So that what the others look for is what there is to be found."""
+    guessed(tiny)
+    tiny.run("--maxfail=0", "--junitxml=junit.xml", "--reveal")
+    told = {name.partition("[")[0]: v.answer for name, v in tiny.told().items()}
+    found = [koan for koan in GUESSES if answers_in(f"{told[koan]} ")]
+    assert found == list(GUESSES)
+    for koan in GUESSES:
+        screen = tiny.run("-k", koan, "--reveal").screen
+        assert [line for line in screen.splitlines() if " answer " in line][0].endswith(
+            (told[koan], "[3, 3, 4]")
+        )
+
+
+AROUND = ["p locals()", "args", "ll", "w", *["up", "p locals()"] * 30]
+
+
+@pytest.mark.parametrize("koan", ["test_a_sum", "test_a_tenth_three_times"])
+@pytest.mark.parametrize("args", [("--pdb",), ("--pdb", "-l", "--tb=long")])
+def test_nor_does_a_debugger_behind_it(tiny, koan, args):
+    tiny.solve_before(koan)
+    tiny.fill(koan, GUESSES[koan])
+    ran = apart(tiny, *args, types=(*AROUND, "c"))
+    assert ran.ret == 1 and ran.next == koan
+    assert ran.text.count("(Pdb)") > 30
+    assert not [answer for answer in ANSWERS[koan] if answer in ran.text]
+
+
+SPY = """\
+import sys, types
+import pytest
+
+LOG = open("spied.txt", "w", encoding="utf-8")
+KNOWN = set()
+
+
+def note(*things, depth=4):
+    for thing in things:
+        try:
+            print(repr(thing), file=LOG, flush=True)
+        except Exception as error:
+            print(error, file=LOG)
+        if depth and id(thing) not in KNOWN and type(thing).__module__ != "builtins":
+            KNOWN.add(id(thing))
+            note(*getattr(thing, "__dict__", {}).items(), depth=depth - 1)
+        if depth and isinstance(thing, (list, tuple, dict)):
+            inner = thing.items() if isinstance(thing, dict) else thing
+            note(*inner, depth=depth - 1)
+
+
+def pytest_assertrepr_compare(config, op, left, right):
+    note("compare", op, left, right)
+
+
+def pytest_assertion_pass(item, lineno, orig, expl):
+    note("pass", orig, expl)
+
+
+def pytest_runtest_logreport(report):
+    note(vars(report), report.longreprtext, report.sections, report.user_properties)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    note(vars(report), vars(call), report.longreprtext)
+    trace = call.excinfo and call.excinfo.value.__traceback__
+    while trace:
+        note(trace.tb_frame.f_code.co_name, dict(trace.tb_frame.f_locals), depth=2)
+        trace = trace.tb_next
+    return report
+
+
+def pytest_exception_interact(node, call, report):
+    error = call.excinfo.value
+    note(error, error.args, error.__context__, error.__cause__, str(error))
+"""
+
+
+def test_nor_does_a_plugin_that_reads_all_that_pytest_is_told(tiny):
+    """As those of an IDE do: comparisons, reports, exceptions, frames' locals."""
+    guessed(tiny)
+    (tiny.root / "spy.py").write_text(SPY, "utf-8")
+    ini = "enable_assertion_pass_hook=true"
+    ran = apart(
+        tiny, "-p", "spy", "-l", "--maxfail=0", "-o", ini, PYTHONPATH=_here(tiny)
+    )
+    ran.says("0 of 8 koans solved")
+    spied = (tiny.root / "spied.txt").read_text("utf-8")
+    assert "1234" in spied and "0.123" in spied and "_decide" not in spied
+    assert not answers_in(spied)
+
+
+def _here(tiny: TinyCourse) -> str:
+    return os.pathsep.join([os.environ["PYTHONPATH"], str(tiny.root)])
+
+
+# ----------------------------------------------------------------- 6: at a debugger
+
+LEFT = {"end of input": (), "q": ("q",)}
+
+
+@pytest.mark.parametrize("guess", ["7900", "7919"])
+def test_a_koan_that_is_stepped_through_is_judged(tiny, guess):
+    tiny.fill("test_a_sum", guess)
+    ran = apart(tiny, "--trace", "-k", "a_sum", types=("n", "p parts", "c"))
+    assert "[7000, 900, 19]" in ran.text
+    if guess == "7919":
+        assert ran.ret == 0
+        ran.says("1 of 8 koans solved")
+    else:
+        assert ran.ret == 1 and ran.next == "test_a_sum"
+        ran.says("wrong ", "That leaves the last part out.")
+
+
+@pytest.mark.parametrize("types", LEFT.values(), ids=LEFT)
+@pytest.mark.parametrize("fill", ["7900", "7919"])
+def test_a_debugger_that_was_left_solves_nothing(tiny, types, fill):
+    tiny.fill("test_a_sum", fill)
+    for args in [("--trace",), ("--trace", "-s", "--maxfail=0", "-k", "a_sum")]:
+        ran = apart(tiny, *args, types=types)
+        assert ran.ret in (1, 2) and "(Pdb)" in ran.text
+        assert "1 passed" not in ran.text and "solved  test" not in ran.text
+        shown = ran.screen if " next " in ran.text else ""
+        assert "bdb.py" not in shown, shown  # it is about the koan
+
+
+def test_time_does_not_run_out_at_a_debugger(tiny):
+    conftest = tiny.root / "conftest.py"
+    patch = "import sensei.watchdog\n\nsensei.watchdog.GRACE = 0.1\n"
+    conftest.write_text(f"{conftest.read_text()}\n{patch}")
+    tiny.fill("test_a_sum", "7919")
+    child = subprocess.Popen(
+        [sys.executable, "-m", "pytest", *PLAIN, "--trace", "--koan-seconds=0.3"],
+        cwd=tiny.root,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    said = b""
+    while b"(Pdb)" not in said and child.poll() is None:
+        said += os.read(child.stdout.fileno(), 10_000)
+    time.sleep(1)
+    said += child.communicate(b"c\n")[0]
+    assert b"did not end" not in said and b"solved  test_a_sum" in said
+
+
+def stops(tiny: TinyCourse) -> None:
+    """A breakpoint in given lines of a koan of code that fails."""
+    tiny.solve_before("test_only_the_even")
+    tiny.fill("test_only_the_even", "number > 99")
+    line = "    for number in range(2 * size):\n"
+    tiny.edit("test_only_the_even", line, f"    breakpoint()\n{line}")
+
+
+@pytest.mark.parametrize("args", [(), ("-s",), ("--reveal",)], ids=str)
+def test_a_breakpoint_stops_once(tiny, args):
+    """Whatever the engine runs again, for its own sake."""
+    stops(tiny)
+    ran = apart(tiny, *args, types=("p kept", "c"))  # a third time would hit the end
+    assert ran.ret == 1 and ran.next == "test_only_the_even"
+    assert ran.text.count("(Pdb)") == 2, ran.text
+    assert "PDB set_trace" in ran.text and "[]" in ran.text
+    ran.says("failed  you wrote: number > 99")
+
+
+BREAKPOINTS = {
+    "pdb": (("-m", "pdb"), ("-s",), (f"b {FIRST}:20", "c", "p parts", "c", "q")),
+    "trace": ((), ("--trace",), (f"b {FIRST}:20", "c", "p parts", "c")),
+}
+
+
+@pytest.mark.parametrize(
+    ("python", "args", "types"), BREAKPOINTS.values(), ids=BREAKPOINTS
+)
+def test_a_breakpoint_by_line_stops_in_a_koan(tiny, python, args, types):
+    tiny.fill("test_a_sum", "7900")
+    ran = apart(tiny, *args, python=python, types=types)
+    assert "test_01_two_names.py(20)test_a_sum()" in ran.text
+    assert "(Pdb) [7000, 900, 19]" in ran.text
+    ran.says("you wrote: 7900", "That leaves the last part out.")
+    assert "7919" not in ran.text
+
+
+# ------------------------------------------- 11: what is offered is there to be had
+
+ENDED = {
+    "failed": "original",
+    "raises": "original[0]",
+    "hangs": "[n for n in iter(int, 1)]",
+    "not compiled": "*original",
+    "unreadable": "original[",
+    "refused": "eval('1')",
+    "blank": "__",
+}
+
+
+@pytest.mark.parametrize("fill", ENDED.values(), ids=ENDED)
+def test_where_the_answer_is_offered_it_is_told(tiny, fill):
+    tiny.solve_before("test_a_copy")
+    tiny.edit("test_a_copy", "copy = __", f"copy = {fill}")
+    ran = tiny.run("--koan-seconds=0.5")
+    asked = tiny.run("--koan-seconds=0.5", "--reveal")
+    assert "not in this copy" not in asked.screen
+    offered = "pytest --reveal" in ran.screen
+    assert offered == (" answer " in asked.screen and "list(original)" in asked.screen)
+    assert offered or "Write a guess first" in asked.screen
+
+
+# --------------------------------------------------- 10: what is the only clue is whole
+
+
+def test_long_values_are_shown_whole(tiny):
+    numbers = [n * 7 for n in range(1000, 1060)]
+    reworked(
+        tiny, "seen = list(range(7000, 7420, 7))", "assert seen == __", f"{numbers}"
+    )
+    tiny.fill("test_a_sum", f"{numbers[:-1] + [1]}")
+    ran = tiny.run("--reveal")
+    ran.says("Entry 60 does not hold.")
+    assert str(numbers) in ran.screen and "..." not in ran.screen
+
+
+@pytest.mark.parametrize("index", range(5))
+def test_the_first_entry_that_differs_is_shown(tiny, index):
+    """Of a list too long for the screen; and it is told that there is more."""
+    tiny.solve_before("test_only_the_even")
+    for folder in ("koans", "solutions"):
+        path = tiny.root / folder / "test_02_changing_lists.py"
+        text = path.read_text("utf-8").replace("2 * size", "20 * size")
+        path.write_text(text, "utf-8")
+    wrong = 8 * index
+    tiny.fill("test_only_the_even", f"number % 2 == 0 and number != {wrong}")
+    ran = tiny.run()
+    ran.says(f"entry {wrong // 2 + 1} {wrong + 2} {wrong} ←")
+    ran.says("20 in all; the others are not shown")
+
+
+# ----------------------------------------------- 12: nothing, rather than "nothing has"
+
+
+@pytest.mark.parametrize("args", [(), ("--reveal",)], ids=str)
+def test_where_there_is_no_story_nothing_is_said(tiny, args):
+    watch = "from contextlib import nullcontext\n\n\ndef watch(path, events):\n"
+    (tiny.root / "teller.py").write_text(f"{watch}    return nullcontext()\n")
+    guessed(tiny)
+    tiny.solve("test_a_copy")
+    tiny.fill("test_only_the_even", "number % 2")
+    tiny.fill("test_running_totals", "[][1]")
+    for koan in tiny.path[:3] + tiny.path[-2:]:
+        ran = tiny.run("-k", koan, *args)
+        assert ran.next == koan
+        assert " story " not in ran.screen and "othing that" not in ran.screen
+        assert "changed" not in ran.screen
+
+
+# ------------------------------------------------ 14: a slip leaves the other marks be
+
+SLIPS = {
+    "a bracket": ("assert [len(first), ", "assert [len(first, "),
+    "a quote": ('"""second is', '""second is'),
+    "a colon": ("def test_who_grew(size):", "def test_who_grew(size)"),
+    "an indent": ("    second.append(1)", "  second.append(1)"),
+    "a tab": ("    third.append(2)", "\tthird.append(2)"),
+    "bytes": ("third is a copy", "third is \udcff copy"),
+    "a mark": ("def test_who_grew", "@pytest.mark.skip(\ndef test_who_grew"),
+}
+
+
+@pytest.mark.parametrize(("old", "new"), SLIPS.values(), ids=SLIPS)
+@pytest.mark.parametrize("solved", [True, False], ids=["solved", "untouched"])
+def test_a_slip_spoils_one_koan(tiny, old, new, solved):
+    if solved:
+        tiny.solve(*tiny.path)
+    path = tiny.root / FIRST
+    text = path.read_text("utf-8")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), "utf-8", "surrogateescape")
+    ran = tiny.run("--maxfail=0", "--junitxml=junit.xml")
+    kinds = {name.partition("[")[0]: kind for name, kind in tiny.verdicts().items()}
+    other = "passed" if solved else "blank"
+    assert kinds == {**dict.fromkeys(tiny.path, other), "test_who_grew": "error"}
+    if solved:
+        assert ran.next == "test_who_grew"
+        ran.says("7 of 8 koans solved", "Python can't read this", "How long is each?")
+
+
+WHOLE = {
+    "encoding": lambda text: f"# coding: latin-1\n{text}".encode(),
+    "UTF-16": lambda text: text.encode("utf-16"),
+    "import": lambda text: text.replace("import __", "import __, nosuch").encode(),
+    "gone": None,
+}
+
+
+@pytest.mark.parametrize("change", WHOLE.values(), ids=WHOLE)
+def test_a_whole_lesson_that_cannot_be_read_counts_no_koan_more(tiny, change):
+    tiny.solve(*tiny.path)
+    path = tiny.root / FIRST
+    path.write_bytes(change(path.read_text("utf-8"))) if change else path.unlink()
+    if change is WHOLE["import"]:
+        solution = tiny.root / "solutions/test_01_two_names.py"
+        solution.write_bytes(change(solution.read_text("utf-8")))
+    ran = tiny.run("--maxfail=0")
+    assert ran.ret == 1
+    ran.says("5 of 8 koans solved", "0/3")
+
+
+# ------------------------------------------- 19: what is free, and what stands beside
+
+ADDED = {
+    "a test that passes": "def test_mine():\n    pass",
+    "a test that fails": "def test_mine():\n    assert 0",
+    "a test of a name": "def test_a_sun():\n    assert 1 == __",
+    "a class of tests": "class TestMine:\n    def test_it(self):\n        assert 0",
+    "a helper": "def helper(x):\n    return x + 1",
+    "a helper by a name in use": "def sum(x):\n    return 1\n\n\nlen = list = None",
+    "an import": "import math\nfrom os import path as test_path",
+    "an import that fails": "import nosuch",
+    "what raises": "1 / 0",
+    "what ends": "import sys\nsys.exit(0)",
+    "a fixture": (
+        "import pytest\n\n\n@pytest.fixture(autouse=True)\ndef broken():\n    1 / 0"
+    ),
+    "pytest's own names": (
+        "def setup_function():\n    1 / 0\n\n\n"
+        "def pytest_generate_tests(metafunc):\n    1 / 0\n\n\n"
+        "pytestmark = None\n__test__ = False\ncollect_ignore = ['*']"
+    ),
+    "a main": 'if __name__ == "__main__":\n    test_a_sum()',
+    "a koan's name": "test_a_sum = None",
+    "a breakpoint": "breakpoint()",
+    "a print": "print('was added')",
+}
+
+
+@pytest.mark.parametrize("added", ADDED.values(), ids=ADDED)
+def test_what_is_added_beside_the_koans_has_no_effect(tiny, added):
+    """At the top of one lesson, and at the bottom of another."""
+    tiny.solve(*tiny.path[:-1])
+    top, bottom = tiny.root / FIRST, tiny.root / SECOND
+    head = "from sensei import __\n"
+    text = top.read_text("utf-8").replace(head, f"{head}\n{added}\n", 1)
+    top.write_text(text, "utf-8")
+    bottom.write_text(f"{bottom.read_text('utf-8')}\n\n{added}\n", "utf-8")
+    ran = tiny.run("--maxfail=0")
+    assert ran.next == "test_running_totals" and "was added" not in ran.text
+    ran.says("blank ", "7 of 8 koans solved")
+    assert "collected 11 items" in ran.text
+    tiny.solve(tiny.path[-1])
+    assert tiny.run("--junitxml=junit.xml").ret == 0
+    assert {name.partition("[")[0] for name in tiny.told()} == {*tiny.path}
+
+
+LOOKS = {
+    "print": "print(parts)",
+    "f-string": "print(f'{parts=}', repr(parts))",
+    "pprint": "from pprint import pprint; pprint(parts)",
+    "breakpoint": "breakpoint()",
+    "pdb": "import pdb; pdb.set_trace()",
+    "a text": '"a note"',
+    "a comment": "# a note",
+}
+
+
+@pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
+@pytest.mark.parametrize("fill", ["7919", "7900", "__"])
+def test_what_only_looks_is_free_in_a_koan(tiny, look, fill):
+    tiny.edit(
+        "test_a_sum", "    parts = ", f"    {look.replace('parts', '1')}\n    parts = "
+    )
+    tiny.edit("test_a_sum", "900, 19]\n", f"900, 19]\n    {look}\n")
+    if fill != "__":
+        tiny.fill("test_a_sum", fill)
+    if "pdb" in look or "breakpoint" in look:
+        ran = apart(tiny, types=("c", "c"))
+        assert ran.text.count("(Pdb)") == (0 if fill == "__" else 2)
+    else:
+        ran = tiny.run()
+    solved, verdict = {
+        "7919": (1, "solved  test_a_sum"),
+        "7900": (0, "wrong   you wrote: 7900"),
+        "__": (0, "blank "),
+    }[fill]
+    ran.says(f"{solved} of 8 koans solved", verdict)
+
+
+@pytest.mark.parametrize("fill", ["7919", "7900"])
+def test_a_look_that_raises_is_told_and_nothing_else(tiny, fill):
+    """Nobody knows yet whether the answer is right."""
+    tiny.edit("test_a_sum", "900, 19]\n", "900, 19]\n    print(max(0))\n")
+    tiny.fill("test_a_sum", fill)
+    ran = tiny.run()
+    ran.says(f"error   you wrote: {fill}", "`print(max(0))` raises TypeError")
+    assert "leaves the last part out" not in ran.screen
+
+
+# ----------------------------------------------------- 20: it fits, and repeats nothing
+
+
+@pytest.fixture(scope="module")
+def mistakes() -> list[tuple[Koan, Step, Stretch]]:
+    """Each koan of this repository's course with its first mistake in the blank."""
+    import this_course as course
+
+    tried = []
+    for koan in course.KOANS:
+        text = next(m.fill for m in koan.note.mistakes if "..." not in m.fill)
+        work = Work(koan.lesson, course.filled(koan, text).encode())
+        verdict, outcome = course.decided(koan, work.text)
+        attempt = work.attempt(koan)
+        if outcome and isinstance(attempt, Attempt):
+            device = {"device": "cpu"}
+            limits = course.LIMITS
+            verdict = explained(attempt, outcome, verdict, device, limits, reveal=False)
+        step = Step(koan.lesson, koan.name, koan, verdict, True)
+        tried.append((koan, step, Stretch(koan.lesson, work, (step,))))
+    return tried
+
+
+def test_a_wrong_answer_fits_the_screen(mistakes):
+    """25 lines for a prediction, 40 for code; none is wider than the terminal."""
+    too_long = {}
+    for koan, step, stretch in mistakes:
+        if step.verdict.kind is Kind.SKIPPED:
+            continue
+        assert step.tried, (koan.name, step.verdict)
+        shown = screen.lines(Progress("", (stretch,)), screen.Request())
+        most = 25 if koan.note.is_prediction else 40
+        if len(shown) > most:
+            too_long[koan.name] = len(shown)
+    assert not too_long
+
+
+TRIES = {
+    "wrong": '{"k": 1, "a": 1, "y": 1}',
+    "unnamed": "{}",
+    "refused": "dict(counts)",
+    "error": "[][1]",
+    "unreadable": "{",
+    "brackets": '"k", 2',
+}
+
+
+@pytest.mark.parametrize("fill", TRIES.values(), ids=TRIES)
+def test_what_was_done_is_not_told_again_while_a_koan_is_tried(tiny, fill):
+    tiny.solve_before("test_counting_letters")
+    tiny.run().says("done    lesson 01", "solved  test_same_or_equal")
+    path = tiny.root / SECOND
+    text = path.read_text("utf-8")
+    path.write_text(text.replace("counts == __", f"counts == {fill}"), "utf-8")
+    ran = tiny.run()
+    assert ran.next == "test_counting_letters"
+    assert " done " not in ran.screen and " solved  " not in ran.screen
+    assert "two names" not in ran.screen and "3 of 8" in ran.screen
+    assert len(ran.screen.splitlines()) <= 25
+
+
+# ---------------------------------------------------------------- 21: floods are capped
+
+FLOODS = {
+    "a line": ("print('x' * 5_000_000)", (), "totals.append(total)"),
+    "lines": ("for _ in range(30_000):\n    print('x' * 40)", (), "[][1]"),
+    "pieces": ("for _ in range(20_000):\n    print('x', end='x' * 40)", (), "[][1]"),
+    "under -s": ("print('x' * 5_000_000)", ("-s",), "[][1]"),
+}
+
+
+@pytest.mark.parametrize(("flood", "args", "last"), FLOODS.values(), ids=FLOODS)
+def test_a_flood_is_capped_and_it_is_said(tiny, flood, args, last):
+    tiny.solve_before("test_running_totals")
+    tiny.fill("test_running_totals", f"{flood}\ntotal += number\n{last}")
+    ran = tiny.run("--junitxml=junit.xml", "-rA", *args)
+    assert 20_000 < len(ran.text) < 130_000
+    assert len((tiny.root / "junit.xml").read_bytes()) < 130_000
+    assert "characters more: what a koan prints is cut after 20,000" in ran.text
+    assert ran.next == ("" if "append" in last else "test_running_totals")
+
+
+@pytest.mark.parametrize("size", [100, 19_999])
+def test_what_is_no_flood_is_left_whole(tiny, size):
+    tiny.edit(
+        "test_a_sum",
+        "    parts = ",
+        f"    print('x' * {size - 5}, 'end')\n    parts = ",
+    )
+    tiny.fill("test_a_sum", "7900")
+    ran = tiny.run("-s")
+    assert f"{'x' * (size - 5)} end" in ran.text and "characters more" not in ran.text
+
+
+# -------------------------------------------- 22: what would end the run is not let run
+
+ENDS = {
+    "import os": "import os\nos._exit(0)",
+    "from os": "from os import _exit\n_exit(0)",
+    "posix": "import posix\nposix._exit(0)",
+    "__import__": "__import__('os')._exit(0)",
+    "builtins": "__builtins__['__import__']('os')._exit(0)",
+    "sys": "import sys\nsys.exit(0)",
+    "sys.modules": "import sys\nsys.modules['os']._exit(0)",
+    "signal": "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)",
+    "abort": "import os\nos.abort()",
+    "exec": "import os\nos.execv('/bin/true', ['true'])",
+    "fork": "import os\nos.fork()",
+    "ctypes": "import ctypes\nctypes.string_at(0)",
+    "exit": "exit(0)",
+    "quit": "quit()",
+    "raise": "raise SystemExit(0)",
+    "interrupt": "raise KeyboardInterrupt",
+    "pytest": "import pytest\npytest.exit('done', 0)",
+    "a class": "().__class__.__base__.__subclasses__()",
+    "getattr": "getattr(totals, '__class__')",
+    "gc": "import gc\ngc.get_objects()",
+    "frame": "(n for n in []).gi_frame.f_globals",
+}
+
+
+@pytest.mark.parametrize("fill", ENDS.values(), ids=ENDS)
+def test_what_would_end_the_run_is_refused(tiny, fill):
+    tiny.solve_before("test_running_totals")
+    tiny.fill("test_running_totals", fill)
+    koan = tiny.koan("test_running_totals")
+    refused = tiny.work(koan.name).attempt(koan)  # looked at first: it may not run here
+    assert isinstance(refused, Verdict) and refused.kind is Kind.REFUSED
+    ran = tiny.run("--junitxml=junit.xml")
+    assert ran.ret == 1 and ran.next == koan.name
+    ran.says("refused ", "7 of 8 koans solved")
+    assert tiny.verdicts()[f"{koan.name}[pair]"] == "refused"
+
+
+# ------------------------------------------------ 23: scratch files by a library's name
+
+NAMES = ["json", "statistics", "pytest", "random", "numbers", "sensei", "colorsys"]
+
+
+def test_a_scratch_file_among_the_koans_hides_no_library(tiny):
+    """Nor one that a lesson is the first to import."""
+    for name in NAMES:
+        (tiny.main / f"{name}.py").write_text("raise ImportError('a scratch file')\n")
+    for folder in ("koans", "solutions"):
+        path = tiny.root / folder / "test_01_two_names.py"
+        text = path.read_text("utf-8")
+        path.write_text(text.replace("from sensei", "import colorsys\nfrom sensei"))
+    tiny.fill("test_a_sum", "7900")
+    for args in [(), ("-n2", "koans")]:
+        ran = apart(tiny, *args)
+        assert ran.ret in (1, 2) and ran.next == "test_a_sum"
+        ran.says("That leaves the last part out.")
+        assert "a scratch file" not in ran.text
+
+
+@pytest.mark.parametrize("folder", ["koans", "."])
+def test_a_file_called_torch(tmp_path, folder):
+    """Among the koans it hides nothing; at the root it does, and is named."""
+    import this_course as course
+
+    root = course.copy_course(tmp_path / "course")
+    (root / folder / "torch.py").write_text("x = 1\n")
+    code, text = course.run_pytest(root, *PLAIN, PYTHONPATH=str(root))
+    if folder == "koans":
+        assert code == 1 and f"0 of {len(course.KOANS)}"[:4] in text
+        assert " next " in text
+    else:
+        assert code == pytest.ExitCode.USAGE_ERROR
+        assert f"{root / 'torch.py'} hides PyTorch: give it another name." in text
+
+
+# ------------------------------------------------------------ 24: a lesson by itself
+
+
+@pytest.mark.parametrize("name", [FIRST, "koans/further_on/test_03_odd_lists.py"])
+def test_a_lesson_run_as_a_program_says_what_to_type(tiny, name):
+    tiny.solve(*tiny.path)
+    ran = subprocess.run(
+        [sys.executable, name],
+        cwd=tiny.root,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert ran.returncode != 0
+    assert "type `pytest`" in ran.stderr and f"`pytest {name}`" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+# ------------------------------------ 55, 58: every shape of an answer, and its entries
+
+PAIRS = "[(None, 2.0), [0.0, 1.5]]"
+SHAPES = {
+    "[[None, 2.0], (0.0, 1.5)]": "",
+    "((None, 2.0), (0.0, 1.5))": "",
+    "[(None, 2), (0, 1.5)]": "",
+    "[(None, 2.0), (0.0, 1.0)]": "Entry 2.2 does not hold.",
+    "[(0, 2.0), (0.5, 1.5)]": "Entries 1.1 and 2.1 do not hold.",
+    "((1, 1), (1, 1))": "None of the entries holds.",
+    "[None, 2.0, 0.0, 1.5]": "Yours has 4 entries; that is not how many there are.",
+    "[(None, 2.0)]": "Yours has 1 entry; that is not how many there are.",
+    "[None, (0.0, 1.5)]": "In place of entry 1, a list of 2 is asked for.",
+    "[(None, 2.0), (0.0,)]": "In place of entry 2, a list of 2 is asked for.",
+    "[(None, (2.0,)), (0.0, 1.5)]": "one value is asked for, not a list.",
+    "[(None, {}), (0.0, 1.5)]": "one value is asked for, not a dict.",
+    "{(None, 2.0): (0.0, 1.5)}": "A list is asked for.",
+    "3": "A list is asked for.",
+    "None": "A list is asked for.",
+    "[]": "Yours has 0 entries",
+    "()": "Yours has 0 entries",
+    "'None, 2.0'": "A list is asked for.",
+    "[('None', 2.0), (0.0, 1.5)]": "Entry 1.1 does not hold.",
+    "[(None, float('nan')), (0.0, 1.5)]": "Entry 1.2 does not hold.",
+    "{1, 2}": "",
+    "[(None, 2j), (0.0, 1.5)]": "Entry 1.2 does not hold.",
+}
+RIGHT = [shape for shape, says in SHAPES.items() if not says and shape != "{1, 2}"]
+
+
+@pytest.mark.parametrize(("wrote", "says"), SHAPES.items(), ids=SHAPES)
+def test_an_answer_of_any_shape_is_judged(tiny, wrote, says):
+    """Every other one within the tolerance of approx, to which they mean the same."""
+    asks = "assert pairs == __"
+    if [*SHAPES].index(wrote) % 2:
+        asks = "assert pairs == approx(__)"
+        tiny.edit("test_a_sum", "import __", "import __\nfrom pytest import approx")
+        solution = tiny.root / "solutions/test_01_two_names.py"
+        text = solution.read_text("utf-8")
+        new = "import __\nfrom pytest import approx"
+        solution.write_text(text.replace("import __", new), "utf-8")
+    reworked(tiny, f"pairs = {PAIRS}", asks, PAIRS)
+    tiny.fill("test_a_sum", wrote)
+    ran = tiny.run("--junitxml=junit.xml", "-k", "a_sum", "--reveal")
+    verdict = tiny.told()["test_a_sum"]
+    assert (verdict.kind is Kind.PASSED) == (wrote in RIGHT)
+    assert verdict.kind in (Kind.PASSED, Kind.WRONG, Kind.REFUSED)
+    ran.is_sound()
+    ran.says(says)
+    if verdict.kind is Kind.WRONG:
+        ran.says("answer  [[None, 2.0], [0.0, 1.5]]")
+        assert "hold, " not in verdict.sentence and "Every" not in verdict.sentence
+
+
+def test_of_many_entries_only_those_that_do_not_hold_are_named(tiny):
+    reworked(tiny, "seen = [[n, n + 1] for n in range(5)]", "assert seen == __", "[]")
+    tiny.fill("test_a_sum", "[(0, 1), (1, 2), (2, 3), (3, 4), (4, 6)]")
+    ran = tiny.run()
+    ran.says("you wrote:", "Entry 5.2 does not hold. (5.2 is entry 2 of list 5.)")
+    assert "1.1" not in ran.screen
+
+
+# ------------------------------------------------------------------- python -O, and -OO
+
+
+def test_no_way_of_starting_python_changes_a_verdict(tiny):
+    guessed(tiny)
+    tiny.fill("test_a_copy", "original")
+    tiny.fill("test_only_the_even", "number % 2")
+    tiny.fill("test_running_totals", "total += number\nassert total > 1\n[][1]")
+    screens, verdicts = [], []
+    for python in [(), ("-O",), ("-OO",), ("-I", "-B"), ("-X", "dev")]:
+        if "-I" in python:
+            path = f"import sys; sys.path[:0] = {os.environ['PYTHONPATH'].split(':')!r}"
+            (tiny.root / "conftest.py").write_text(
+                f"{path}\n{(tiny.root / 'conftest.py').read_text()}"
+            )
+        ran = apart(tiny, "--maxfail=0", "--junitxml=junit.xml", python=python)
+        screens.append(ran.screen)
+        verdicts.append(tiny.told())
+    assert {v.kind for v in verdicts[0].values()} == {
+        Kind.WRONG,
+        Kind.FAILED,
+        Kind.ERROR,
+    }
+    assert screens == screens[:1] * 5 and verdicts == verdicts[:1] * 5

@@ -1,0 +1,168 @@
+"""Code is diagnosed by what it did: other spellings of mistakes that the notes name.
+
+Each is told what the mistake that it ends like is told. None is in the notes.
+"""
+
+from __future__ import annotations
+
+import pytest
+from this_course import KOANS, is_code, judged
+
+from sensei.verdicts import Kind
+
+STEP = "\n    optimizer.step()\n    optimizer.zero_grad()"
+EVERY_K = "if (i + 1) % k == 0:" + STEP
+SUMMED = 'cross_entropy(logits, targets, reduction="sum")'
+WINDOW = "for x in batches:\n    loss = model(x) / len(batches)\n    loss.backward()"
+ENDS_LIKE = {
+    "test_a_wipe_for_every_pixel": {
+        "p.grad is not None and bool(p.grad)": "p.grad",
+        "p.grad.numel() > 0": "p.grad.any()",
+    },
+    "test_the_order_of_three_calls": {
+        "p.grad = q.grad = None\noptimizer.step()\nloss.backward()": (
+            "optimizer.zero_grad()"
+        ),
+        "loss.backward()\nif p.grad is not None:\n    optimizer.step()": (
+            "loss.backward()\noptimizer.step()"
+        ),
+    },
+    "test_equal_micro_batches": {
+        "torch.mean(losses)": "losses.mean()",
+        "losses.sum().div(k)": "losses.sum() / k",
+    },
+    "test_any_cut": {
+        "torch.mean(losses) / k": "losses.mean() / k",
+        "sum(losses) / k": "losses.sum() / k",
+    },
+    "test_when_to_step": {
+        "not i % k": "i % k == 0",
+        "i + 1 in (k, 2 * k)": "i + 1 == k or i + 1 == 2 * k",
+    },
+    "test_no_batch_left_behind": {
+        "i % k == k - 1": "(i + 1) % k == 0",
+        "i == len(batches) - 1": "i + 1 == len(batches)",
+    },
+    "test_a_short_last_window": {
+        "penalty * (1 / k)": "penalty / k",
+        "penalty.sum()": "penalty",
+    },
+    "test_each_window_at_half_the_rate": {
+        f"if i % k == k - 1:{STEP}\nscheduler.step()": f"{EVERY_K}\nscheduler.step()",
+        f"scheduler.step()\nif not (i + 1) % k:{STEP}": f"scheduler.step()\n{EVERY_K}",
+    },
+    "test_a_whole_window": {
+        "for x in batches:\n    (model(x) / len(batches)).backward()" + STEP[:21]: (
+            WINDOW + STEP[:21]
+        ),
+        "sum(model(x) for x in batches).div(len(batches)).backward()"
+        "\noptimizer.step()\noptimizer.zero_grad()": (
+            "loss = sum(model(x) for x in batches) / len(batches)\nloss.backward()"
+            "\noptimizer.step()\noptimizer.zero_grad()"
+        ),
+    },
+    "test_one_step_for_two_heads": {
+        "left.backward(retain_graph=False)": "left.backward()",
+        "(0.5 * left + 0.5 * right).backward()": (
+            "loss = (left + right) / 2\nloss.backward()"
+        ),
+    },
+    "test_a_pixel_to_train": {
+        "torch.tensor(start).to(device).requires_grad_()": (
+            "torch.tensor(start, device=device, requires_grad=True)"
+        ),
+        "torch.tensor(start).to(device).to(dtype)": (
+            "torch.as_tensor(start, dtype=dtype, device=device)"
+        ),
+    },
+    "test_freeze_the_backbone": {
+        "p.grad.mul_(0)": "p.grad.zero_()",
+        "for q in backbone.parameters():\n    q.grad = None": "p.grad = None",
+    },
+    "test_what_goes_to_backward": {
+        'cross_entropy(logits, targets, reduction="mean") / real': (
+            "cross_entropy(logits, targets) / real"
+        ),
+        f"{SUMMED} * 0.5": f"{SUMMED} / 2",
+    },
+    "test_a_window_from_a_stream": {
+        f"{SUMMED}.backward()\nreal += targets.numel()": (
+            f"loss = {SUMMED}\nloss.backward()\nreal += len(targets)"
+        ),
+        f"{SUMMED}.backward()\nreal = real + 1": (
+            f"loss = {SUMMED}\nloss.backward()\nreal += 1"
+        ),
+    },
+    "test_a_clipped_window": {
+        f"loss = loss / k\nloss.backward()\nif not (i + 1) % k:{STEP}": (
+            f"(loss / k).backward()\n{EVERY_K}"
+        ),
+        f"loss.backward()\nif i % k == k - 1:{STEP}": f"loss.backward()\n{EVERY_K}",
+    },
+    "test_what_one_backward_adds": {
+        "p.grad * 0": "0",
+        "p.detach().clone()": "p.clone()",
+    },
+    "test_a_pile_beside_the_slate": {
+        "loss.backward()\npile = pile + p.grad": "loss.backward()\npile += p.grad",
+        "loss.backward()\npile = 1 * p.grad": "loss.backward()\npile = p.grad.clone()",
+    },
+    "test_a_head_that_took_no_part": {
+        "p.grad is not None and p.grad.any()": (
+            "p.grad is not None and p.grad.abs().sum() > 0"
+        ),
+        "isinstance(p, torch.Tensor)": "p is not None",
+    },
+    "test_a_whole_scaled_window": {
+        "clip_grad_norm_(p, 1.0)\nscaler.step(optimizer)\nscaler.update()": (
+            "clip_grad_norm_([p], 1.0)\nscaler.step(optimizer)\nscaler.update()"
+        ),
+        "clip_grad_norm_(p, max_norm=1)\noptimizer.step()": (
+            "clip_grad_norm_([p], 1.0)\noptimizer.step()"
+        ),
+    },
+    "test_what_the_critic_sees": {
+        "fake + 0": "fake * 1",
+        "float(10)": "10.0",
+    },
+    "test_the_painters_turn": {
+        "move_painter.zero_grad()\n(-critic * paint(painter)).backward()\n"
+        "move_painter.step()": (
+            "move_painter.zero_grad()\nloss.backward()\nmove_painter.step()"
+        ),
+        "loss.backward(inputs=painter)\nmove_painter.step()": (
+            "loss.backward(inputs=[painter])\nmove_painter.step()"
+        ),
+    },
+    "test_stepping_in_the_hook": {
+        "with torch.no_grad():\n    p -= 0.25 * p.grad": "optimizer.step()",
+        "p.grad *= 0\noptimizer.step()": "p.grad.zero_()\noptimizer.step()",
+    },
+}
+CODE = {koan.name: koan for koan in KOANS if is_code(koan)}
+
+
+def test_every_koan_of_code_is_here():
+    assert ENDS_LIKE.keys() == CODE.keys()
+
+
+@pytest.mark.parametrize("name", ENDS_LIKE)
+@pytest.mark.filterwarnings("ignore")
+def test_another_spelling_of_a_named_mistake_gets_its_sentence(name):
+    koan = CODE[name]
+    faults = []
+    for spelling, like in ENDS_LIKE[name].items():
+        assert spelling not in [fill for m in koan.note.mistakes for fill in m.fills]
+        verdicts = judged(koan, like), judged(koan, spelling)
+        named = [
+            [
+                says
+                for says in {m.says for m in koan.note.mistakes}
+                if says in v.sentence
+            ]
+            for v in verdicts
+            if v.kind in (Kind.FAILED, Kind.ERROR)
+        ]
+        if not named[0] or named[0] != named[-1] or len(named) < 2:
+            faults.append(f"{spelling}: {verdicts[1]}\n  {verdicts[0]}")
+    assert faults == [], "\n".join(["", *faults])
