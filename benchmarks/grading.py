@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import re
 import resource
 import shutil
 import subprocess
@@ -21,12 +20,13 @@ import sys
 import tempfile
 import textwrap
 import time
-from functools import cached_property
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from sensei import edit, source
 from sensei.course import Course
-from sensei.grading import template
-from sensei.grading.template import Template, TemplateKoan, TemplateLesson
+from sensei.grading import assignment
+from sensei.lesson import Koan, Lesson
 
 ROOT = Path(__file__).parent.parent
 SEED = 20
@@ -38,21 +38,20 @@ GRADE = "import sys; from sensei.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
 class Variants:
-    """What learners write into one koan, each as the text of the whole koan."""
+    """What learners write into one koan, each as the text of the whole koan.
 
-    def __init__(self, koan: TemplateKoan) -> None:
-        self.koan = koan
-        self.right = koan.lesson.given.fill(koan.name).text
-        self.wrong = [self.text(fill) for fill in self._wrong_fills()] + [
-            koan.text.strip("\n")
-        ]
+    ``piece`` is its text in the solved lesson, ``above`` the lines that are above it.
+    """
+
+    def __init__(self, koan: Koan, above: int, piece: str) -> None:
+        assert koan.solution is not None
+        self.koan, self.above, self.solved = koan, above, piece
+        self.solution = koan.solution
+        self.wrong = [self.text(fill) for fill in [*self._wrong_fills(), "__"]]
 
     def text(self, fill: str) -> str:
-        return self.koan.filled(textwrap.dedent(fill).strip("\n")).strip("\n")
-
-    @cached_property
-    def solved(self) -> str:
-        return self.text(self.right)
+        change = self.solution, textwrap.dedent(fill).strip("\n")
+        return edit.replaced("\n" * self.above + self.solved, [change])[self.above :]
 
     def _wrong_fills(self) -> list[str]:
         named = [m.fill.replace("...", "77.125") for m in self.koan.note.mistakes]
@@ -66,11 +65,12 @@ class Variants:
 
     def unlike_any(self, number: int) -> str:
         """An answer that nobody else gives, right where that can be."""
+        right = self.solution.text
         if self.koan.note.is_prediction:
-            return self.text(_another_way(self.right, number))
-        if self.koan.lesson.given.fill(self.koan.name).is_expression:
-            return self.text(f"({self.right}, {number})[0]")
-        return self.text(f"{self.right}\n{number}")
+            return self.text(_another_way(right, number))
+        if self.solution.is_expression:
+            return self.text(f"({right}, {number})[0]")
+        return self.text(f"{right}\n{number}")
 
 
 def _another_way(right: str, number: int) -> str:
@@ -84,33 +84,31 @@ def _another_way(right: str, number: int) -> str:
 class Maker:
     """Makes lesson files out of koans."""
 
-    def __init__(self, against: Template) -> None:
-        self.lessons = [
-            (lesson, _between(lesson), [Variants(k) for k in against.koans_of(lesson)])
-            for lesson in against.lessons
-        ]
+    def __init__(self, lessons: Sequence[Lesson]) -> None:
+        self.lessons = [(lesson, list(_parts(lesson))) for lesson in lessons]
 
     def submission(self, number: int, distinct: bool = False) -> dict[str, bytes]:
         """The lesson files of one learner, by name; the same for the same number."""
         rng = random.Random(SEED * 1_000_003 + number)
-        files = {}
-        for lesson, between, variants in self.lessons:
-            koans = [v.unlike_any(number) if distinct else v.one(rng) for v in variants]
-            parts = [
+        return {
+            lesson.name: "".join(
                 part
-                for pair in zip(between, [*koans, ""], strict=True)
-                for part in pair
-            ]
-            files[lesson.files.name] = "".join(parts).encode()
-        return files
+                if isinstance(part, str)
+                else part.unlike_any(number)
+                if distinct
+                else part.one(rng)
+                for part in parts
+            ).encode()
+            for lesson, parts in self.lessons
+        }
 
 
-def _between(lesson: TemplateLesson) -> list[str]:
-    """What stands before, between and behind the koans of a lesson."""
-    names = "|".join(lesson.notes.koans)
-    text = lesson.source.decoded
-    pattern = rf"^(?:@[^\n]*\n)*def (?:{names})\(.*?(?=\n+(?:\S)|\n*\Z)"
-    return re.split(pattern, text, flags=re.MULTILINE | re.DOTALL)
+def _parts(lesson: Lesson) -> Iterator[str | Variants]:
+    """A lesson's koans, and what stands around them, in order."""
+    assert lesson.pristine is not None
+    for above, piece in source.cut(lesson.pristine.solution):
+        names = [koan for name, koan in lesson.koans.items() if f"def {name}(" in piece]
+        yield Variants(names[0], above, piece) if names else piece
 
 
 def write_class(maker: Maker, folder: Path, count: int, distinct: bool = False) -> None:
@@ -131,7 +129,8 @@ def cold(maker: Maker, course: Course, folder: Path, rounds: int) -> float:
         copy = folder / f"cold-{number}"
         skip = shutil.ignore_patterns("__pycache__", ".*")
         shutil.copytree(course.koans, copy / "koans", ignore=skip)
-        shutil.copytree(course.solutions, copy / "solutions", ignore=skip)
+        for name in ("solutions", "course"):
+            shutil.copytree(course.root / name, copy / name, ignore=skip)
         for name in ("conftest.py", "pyproject.toml"):
             shutil.copy(course.root / name, copy / name)
         for name, data in maker.submission(number).items():
@@ -186,8 +185,7 @@ def main() -> None:
     options = _options()
     course = Course.load(ROOT)
     assert course is not None
-    against = template.read(course, template.select(course, options.lessons))
-    maker = Maker(against)
+    maker = Maker(assignment.select(course, options.lessons))
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         _speed(options, course, maker, folder)

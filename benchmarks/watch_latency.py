@@ -36,8 +36,10 @@ import pexpect
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from sensei.course import Course, LessonFiles  # noqa: E402
-from sensei.lesson import replaced  # noqa: E402
+from sensei import edit  # noqa: E402
+from sensei.course import Course  # noqa: E402
+from sensei.lesson import Koan, Lesson  # noqa: E402
+from sensei.work import Work  # noqa: E402
 
 SENSEI = "import sys; from sensei.cli import main; sys.exit(main())"
 WATCH = ["-P", "-c", SENSEI, "watch"]
@@ -51,16 +53,15 @@ class Place:
     """A koan that is edited, and the fills that it gets in turn."""
 
     python: str
-    files: LessonFiles
-    koan: str
+    koan: Koan
     fills: tuple[str, str]
 
     def save(self, number: int) -> None:
         """Write the file with the next fill, as an editor does."""
-        lesson = self.files.read()
-        here, fill = lesson.fill(self.koan), self.fills[number % 2]
-        new = replaced(lesson.source.decoded, [(here, fill)])
-        self.files.path.write_text(new, "utf-8")
+        path = self.koan.lesson.path
+        work = Work(self.koan.lesson, path.read_bytes())
+        here, fill = work.fill(self.koan), self.fills[number % 2]
+        path.write_text(edit.replaced(work.text, [(here, fill)]), "utf-8")
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Wait:
 
 
 def copy_course(folder: Path, solved: bool) -> Course:
-    for name in ("koans", "solutions", "sensei"):
+    for name in ("koans", "solutions", "course", "sensei"):
         without = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, folder / name, ignore=without)
     for name in ("conftest.py", "pyproject.toml"):
@@ -105,7 +106,7 @@ def spawn(python: str, folder: Path, arguments: list[str]) -> pexpect.spawn[byte
 def warm(watch: pexpect.spawn[bytes], place: Place, number: int) -> Wait:
     start = time.perf_counter()
     place.save(number)
-    watch.expect(rf"saved +\S*{place.koan}: \w+")
+    watch.expect(rf"saved +\S*{place.koan.name}: \w+")
     verdict = time.perf_counter()
     watch.expect(READY)
     return Wait(verdict - start, time.perf_counter() - start)
@@ -114,7 +115,7 @@ def warm(watch: pexpect.spawn[bytes], place: Place, number: int) -> Wait:
 def cold(place: Place, number: int) -> Wait:
     place.save(number)
     start = time.perf_counter()
-    run = spawn(place.python, place.files.course.root, ["-m", "pytest"])
+    run = spawn(place.python, place.koan.lesson.course.root, ["-m", "pytest"])
     run.expect(r"you wrote|end of the path")
     verdict = time.perf_counter()
     run.expect(pexpect.EOF)
@@ -160,11 +161,9 @@ def memory(pid: int) -> float:
 def measure(name: str, solved: bool, options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         course = copy_course(Path(temporary).resolve() / "course", solved)
-        main = [files for files in course.lessons if not files.part]
-        files = main[-1] if solved else main[0]
-        place = Place(
-            options.python, files, *(last_koan if solved else first_koan)(files)
-        )
+        main = [lesson for lesson in course.lessons if not lesson.part]
+        of_path = last_koan(main[-1]) if solved else first_koan(main[0])
+        place = Place(options.python, *of_path)
         watch = spawn(options.python, course.root, WATCH)
         watch.expect(READY)
         report(name, *in_turn(watch, place, options.saves, options.cold_every))
@@ -174,13 +173,14 @@ def measure(name: str, solved: bool, options: argparse.Namespace) -> None:
         watch.expect(pexpect.EOF)
 
 
-def first_koan(files: LessonFiles) -> tuple[str, tuple[str, str]]:
-    return next(iter(files.read().notes.koans)), WRONG
+def first_koan(lesson: Lesson) -> tuple[Koan, tuple[str, str]]:
+    return next(iter(lesson.koans.values())), WRONG
 
 
-def last_koan(files: LessonFiles) -> tuple[str, tuple[str, str]]:
-    koan = list(files.read().notes.koans)[-1]
-    return koan, (WRONG[0], files.read_solution().fill(koan).text)
+def last_koan(lesson: Lesson) -> tuple[Koan, tuple[str, str]]:
+    koan = list(lesson.koans.values())[-1]
+    assert lesson.pristine and koan.solution
+    return koan, (WRONG[0], edit.text_of(lesson.pristine.solution, koan.solution))
 
 
 def report_memory(watch: pexpect.spawn[bytes], place: Place, saves: int) -> None:

@@ -6,9 +6,8 @@ import random
 from functools import cache
 from typing import Any
 
-from this_course import LESSONS
-
 from sensei.lesson import Lesson
+from this_course import LESSONS
 
 HOSTILE = (
     "<script>window.pwned=1</script>",

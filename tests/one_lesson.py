@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from this_course import filled
-
 from sensei import judge
 from sensei.attempt import Attempt
 from sensei.course import Course
@@ -17,6 +15,7 @@ from sensei.running import Outcome, run
 from sensei.verdicts import Verdict
 from sensei.watchdog import Limits
 from sensei.work import Work
+from this_course import filled
 
 ROOT = Path("/a_course")
 COURSE = Course(ROOT, ROOT / "koans", ROOT / "notes", ROOT / "solutions")

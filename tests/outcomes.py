@@ -16,13 +16,12 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).parent.parent)]
 
-from this_course import KOANS, LIMITS, is_code
-
 from sensei.lesson import Koan
 from sensei.notes import Mistake
 from sensei.running import Outcome, run
 from sensei.watchdog import Limits
 from sensei.work import Work
+from this_course import KOANS, LIMITS, is_code
 
 ARGUMENTS = {"device": "cpu"}
 CODE = [koan for koan in KOANS if is_code(koan)]

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from types import CodeType
 
 import pytest
+
 from one_lesson import (
     attempt_of,
     attempted,
@@ -20,10 +21,9 @@ from one_lesson import (
     line_of,
     outcome_of,
 )
-from this_course import ROOT, filled
-
 from sensei.attempt import IN_THE_FILL, REPORT, Attempt
 from sensei.verdicts import Kind
+from this_course import ROOT, filled
 
 CODE = """
 from pytest import approx

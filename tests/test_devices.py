@@ -6,6 +6,7 @@ import operator
 
 import pytest
 import torch
+
 from this_course import COURSE, ROOT, copy_course, run_pytest
 
 # For collecting only: a torch that says it has CUDA, and where a tensor can be made.

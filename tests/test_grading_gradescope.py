@@ -10,10 +10,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from this_course import COURSE
 
 from sensei import cli
 from sensei.grading import gradescope
+from this_course import COURSE
 from tiny import HERE
 
 jsonschema = pytest.importorskip("jsonschema")

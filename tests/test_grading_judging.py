@@ -12,7 +12,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from this_course import COURSE, filled, judged
 
 from sensei.course import Course
 from sensei.grading import workers
@@ -23,6 +22,7 @@ from sensei.grading.workers import GraderError
 from sensei.lesson import Koan
 from sensei.verdicts import Kind
 from sensei.watchdog import Limits
+from this_course import COURSE, filled, judged
 from tiny import HERE
 
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -9,10 +9,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from this_course import ROOT
 
 from browser import CHROMIUM, Browser
 from made_class import HOSTILE, Made, made_class
+from this_course import ROOT
 
 jsonschema = pytest.importorskip("jsonschema")
 pytest.importorskip("jinja2")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 import pytest
+
 from one_lesson import (
     LIMITS,
     attempt_of,
@@ -14,8 +15,6 @@ from one_lesson import (
     line_of,
     outcome_of,
 )
-from this_course import filled
-
 from sensei import diagnosis, judge
 from sensei.explain import explained
 from sensei.lesson import Koan
@@ -25,6 +24,7 @@ from sensei.running import run
 from sensei.verdicts import Kind, Verdict
 from sensei.watchdog import Hang, Limits
 from sensei.work import Work
+from this_course import filled
 
 PREDICTION = '''
 from pytest import approx

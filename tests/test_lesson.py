@@ -6,8 +6,8 @@ import ast
 from pathlib import Path
 
 import pytest
-from one_lesson import lesson_of, line_of, note
 
+from one_lesson import lesson_of, line_of, note
 from sensei import blanks, source
 from sensei.course import Course
 from sensei.lesson import Lesson, NotAsGiven, functions

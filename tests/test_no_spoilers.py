@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from this_course import ROOT
 
+from this_course import ROOT
 from tiny import TinyCourse
 
 each_reporter = pytest.mark.parametrize("sugar", [False, True], ids=["plain", "sugar"])

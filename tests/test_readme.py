@@ -7,9 +7,9 @@ import importlib.util
 import re
 
 import pytest
-from this_course import COURSE, KOANS, ROOT
 
 from sensei.cli import main
+from this_course import COURSE, KOANS, ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")
 

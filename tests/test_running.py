@@ -14,8 +14,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from one_lesson import COURSE, LIMITS, attempt_of, judged, koan_of, line_of, outcome_of
 
+from one_lesson import COURSE, LIMITS, attempt_of, judged, koan_of, line_of, outcome_of
 from sensei import judge
 from sensei.attempt import IN_THE_FILL, REPORT
 from sensei.lesson import Koan

@@ -18,10 +18,10 @@ from itertools import zip_longest
 from pathlib import Path
 
 import pytest
-from this_course import KOANS, LESSONS, copy_course, id_of, is_code, mutants
 
 from sensei import edit
 from sensei.lesson import Koan
+from this_course import KOANS, LESSONS, copy_course, id_of, is_code, mutants
 
 RANDOM_ROUNDS = 5  # of one fill for each of the koans: more than 500
 DRIVER = '''

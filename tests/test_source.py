@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from this_course import LESSONS
 
 from sensei import source
 from sensei.lesson import Lesson
 from sensei.source import Unreadable, decode, lines_of, parse_pieces
 from sensei.work import Work
+from this_course import LESSONS
 
 quick = settings(max_examples=60, deadline=None, database=None)
 

@@ -6,9 +6,9 @@ Each is told what the mistake that it ends like is told. None is in the notes.
 from __future__ import annotations
 
 import pytest
-from this_course import KOANS, is_code, judged
 
 from sensei.verdicts import Kind
+from this_course import KOANS, is_code, judged
 
 STEP = "\n    optimizer.step()\n    optimizer.zero_grad()"
 EVERY_K = "if (i + 1) % k == 0:" + STEP

@@ -16,7 +16,15 @@ from typing import Any
 
 import pytest
 import torch
+
 from outcomes import groups
+from sensei import blanks, comparing, judge, looking, partial, predictions
+from sensei.attempt import Attempt
+from sensei.lesson import Koan, Lesson, find_fill, functions
+from sensei.notes import check
+from sensei.source import parse
+from sensei.verdicts import Kind
+from sensei.work import Work
 from this_course import (
     COURSE,
     KOANS,
@@ -30,14 +38,6 @@ from this_course import (
     same_code,
     solved,
 )
-
-from sensei import blanks, comparing, judge, looking, partial, predictions
-from sensei.attempt import Attempt
-from sensei.lesson import Koan, Lesson, find_fill, functions
-from sensei.notes import check
-from sensei.source import parse
-from sensei.verdicts import Kind
-from sensei.work import Work
 
 # Marks that silence a koan's warnings are pytest's; these tests call koans directly.
 pytestmark = pytest.mark.filterwarnings("ignore")

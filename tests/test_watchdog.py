@@ -10,13 +10,13 @@ import threading
 import time
 
 import pytest
-from one_lesson import attempt_of, judged, koan_of, line_of, outcome_of
-from this_course import ROOT
 
+from one_lesson import attempt_of, judged, koan_of, line_of, outcome_of
 from sensei import watchdog
 from sensei.running import run
 from sensei.verdicts import Kind
 from sensei.watchdog import Hang, Limits
+from this_course import ROOT
 
 SHORT = Limits(0.2)
 CODE = """

@@ -6,7 +6,6 @@ import ast
 import re
 
 import pytest
-from this_course import KOANS, LESSONS, copy_course, is_code, run_pytest
 
 from sensei import blanks, edit
 from sensei.blanks import Fill
@@ -14,6 +13,7 @@ from sensei.course import Course
 from sensei.progress import progress
 from sensei.verdicts import Kind, Verdict
 from sensei.work import Work
+from this_course import KOANS, LESSONS, copy_course, is_code, run_pytest
 
 MAIN = [koan for koan in KOANS if not koan.lesson.part]
 

@@ -8,15 +8,15 @@ import sys
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from one_lesson import FILE, decided, koan_of, lesson_of, line_of
 from test_lesson import GIVEN, LESSON, NOTES, SOLUTION, WITHHELD
-from this_course import filled
 
+from one_lesson import FILE, decided, koan_of, lesson_of, line_of
 from sensei.attempt import Attempt
 from sensei.lesson import Lesson, NotAsGiven
 from sensei.source import Unreadable
 from sensei.verdicts import Kind, Verdict
 from sensei.work import NotImportable, Work
+from this_course import filled
 
 quick = settings(max_examples=60, deadline=None, database=None)
 SUM, CONDITION = LESSON.koans["test_sum"], LESSON.koans["test_condition"]

@@ -11,6 +11,7 @@ import textwrap
 import time
 
 import pytest
+
 from this_course import ROOT
 
 pytestmark = pytest.mark.skipif(

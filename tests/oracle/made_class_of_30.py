@@ -21,10 +21,9 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from this_course import KOANS, mutants, solved  # noqa: E402
-
 from sensei.edit import replaced  # noqa: E402
 from sensei.lesson import Koan  # noqa: E402
+from this_course import KOANS, mutants, solved  # noqa: E402
 
 SEED = 30
 BLANK = "__"

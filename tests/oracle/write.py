@@ -27,9 +27,9 @@ ROOT = HERE.parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import torch  # noqa: E402
-from this_course import KOANS, judged  # noqa: E402
 
 from sensei.lesson import Koan  # noqa: E402
+from this_course import KOANS, judged  # noqa: E402
 
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 
