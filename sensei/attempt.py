@@ -135,9 +135,13 @@ class Attempt:
         return around[-1] if around else 0
 
     def quoted(self, line: int) -> str:
-        """What stands at a line, to be named in a sentence that knows no lines."""
-        text = self.lines[line - 1].strip() if 0 < line <= len(self.lines) else ""
-        return f"`{text}`" if text else "This koan"
+        """What stands at a line, for a sentence that is the same in every layout."""
+        nodes = (node for node in ast.walk(self.function) if isinstance(node, ast.stmt))
+        around = [node for node in nodes if _is_on(node, line)]
+        if not around:
+            return "This koan"
+        innermost = min(around, key=lambda node: (node.end_lineno or 0) - node.lineno)
+        return f"`{ast.unparse(innermost).splitlines()[0]}`"
 
     @property
     def is_example(self) -> bool:

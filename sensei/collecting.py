@@ -21,7 +21,7 @@ from sensei.lesson import Koan, Lesson
 from sensei.notes import NotesError
 from sensei.source import Function, Unreadable
 from sensei.verdicts import Kind, Verdict
-from sensei.work import NotImportable, Work, importable
+from sensei.work import NotImportable, Work, importable, read
 
 
 class LessonModule(Module):
@@ -35,7 +35,7 @@ class LessonModule(Module):
     def collect(self) -> Iterable[Item | Collector]:
         try:
             koans = self.lesson.koans
-            work = Work(self.lesson, self.path.read_bytes(), str(self.path))
+            work = read(self.lesson, self.path)
         except (NotesError, Unreadable) as error:
             root = f"{self.config.rootpath}{os.sep}"
             return [self.broken(str(error).replace(root, ""))]

@@ -11,8 +11,8 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 
 class FreeError(Exception):
@@ -68,20 +68,7 @@ class Free:
         """What a free.toml says (None: plain Python alone); raises FreeError."""
         if path is None:
             return cls()
-        table = _table(path)
-        keys = ("builtins", "attributes", "assignable")
-        own, attributes, assignable = (_names(path, k, table.pop(k, [])) for k in keys)
-        modules = dict(_modules(path, table.pop("modules", {})))
-        if table:
-            raise FreeError(f"{path}: does not know {', '.join(table)}")
-        for name in own:
-            if not hasattr(builtins, name):
-                raise FreeError(f"{path}: builtins: Python has no {name}")
-        modules |= {
-            m: names | modules.get(m, words("")) for m, names in MODULES.items()
-        }
-        attributes |= ATTRIBUTES | assignable
-        return cls(BUILTINS | own, attributes, assignable, modules)
+        return _parsed(path, _text(path))
 
     def lists(self, module: str, name: str) -> bool:
         """Whether a name of a module is on its list."""
@@ -91,15 +78,33 @@ class Free:
         )
 
 
-def _table(path: Path) -> dict[str, Any]:
+def _text(path: Path) -> str:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return path.read_text("utf-8")
     except OSError as error:
         raise FreeError(f"{path}: can't be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise FreeError(f"{path}: not UTF-8 at byte {error.start}") from None
-    except (ValueError, RecursionError) as error:  # a TOMLDecodeError is the former
+
+
+@cache
+def _parsed(path: Path, text: str) -> Free:
+    """Parsed once in a process, however often a course is loaded."""
+    try:
+        table = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise FreeError(f"{path}: {error}") from None
+    keys = ("builtins", "attributes", "assignable")
+    own, attributes, assignable = (_names(path, k, table.pop(k, [])) for k in keys)
+    modules = dict(_modules(path, table.pop("modules", {})))
+    if table:
+        raise FreeError(f"{path}: does not know {', '.join(table)}")
+    for name in own:
+        if not hasattr(builtins, name):
+            raise FreeError(f"{path}: builtins: Python has no {name}")
+    modules |= {m: names | modules.get(m, words("")) for m, names in MODULES.items()}
+    attributes |= ATTRIBUTES | assignable
+    return Free(BUILTINS | own, attributes, assignable, modules)
 
 
 def _modules(path: Path, tables: object) -> Iterator[tuple[str, frozenset[str]]]:

@@ -102,7 +102,7 @@ class Lesson:
     name: str
     part: str = ""
 
-    @property
+    @cached_property
     def path(self) -> Path:
         return self.course.koans / self.part / f"{self.name}.py"
 
@@ -110,7 +110,7 @@ class Lesson:
     def notes_path(self) -> Path:
         return self.course.notes / self.part / f"{self.name}.toml"
 
-    @property
+    @cached_property
     def solution_path(self) -> Path:
         return self.course.solutions / self.part / f"{self.name}.py"
 
@@ -124,7 +124,7 @@ class Lesson:
         """ "micro batches" of test_04_micro_batches."""
         return " ".join(self.name.split("_")[2:])
 
-    @property
+    @cached_property
     def relative(self) -> str:
         return self.path.relative_to(self.course.root).as_posix()
 

@@ -15,7 +15,7 @@ from sensei.lesson import Koan, Lesson
 from sensei.notes import NotesError
 from sensei.source import Unreadable
 from sensei.verdicts import Kind, Verdict, merged
-from sensei.work import Work
+from sensei.work import Work, read
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def _stretches(course: Course, part: str, results: Results) -> tuple[Stretch, ..
 def _stretch(lesson: Lesson, results: Results) -> Stretch:
     try:
         koans: Mapping[str, Koan] = lesson.koans
-        work = Work(lesson, lesson.path.read_bytes())
+        work = read(lesson, lesson.path)
     except (OSError, NotesError, Unreadable):
         koans, work = {}, None
     names = list(koans)

@@ -20,6 +20,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _BEGINNING = re.compile(r"@|(?:async\s+)?def\b|class\b")
+_DOCSTRING = re.compile(r'\s*("""|\'\'\').*?\1', re.DOTALL)
 _KOAN = re.compile(r"^(?:async\s+)?def\s+(test_\w*)", re.MULTILINE)
 _SURROGATE = re.compile("[\udc80-\udcff]")
 
@@ -152,8 +153,10 @@ def cut(text: str) -> Iterator[tuple[int, str]]:
     lines = lines_of(text)
     starts = [0]
     decorated = False
+    docstring = _DOCSTRING.match(text)  # its lines may begin with any word
+    head = len(lines_of(docstring[0])) if docstring else 0
     for i, line in enumerate(lines):
-        if _BEGINNING.match(line):
+        if i >= head and _BEGINNING.match(line):
             if i and not decorated:
                 starts.append(i)
             decorated = line.startswith("@")

@@ -13,6 +13,7 @@ import textwrap
 from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -48,6 +49,7 @@ class Work:
         self.found: dict[str, list[Function]] = {}
         self.faults: dict[str, Unreadable] = {}
         self.fault: Unreadable | None = None
+        self._attempts: dict[str, Attempt | Verdict] = {}
         self.outcomes: dict[tuple[object, ...], Any] = {}  # of examples, see judge
         try:
             self.text = source.decode(data)
@@ -136,6 +138,11 @@ class Work:
 
     def attempt(self, koan: Koan) -> Attempt | Verdict:
         """A koan that may be run, or the verdict that it comes to without a run."""
+        if koan.name not in self._attempts:
+            self._attempts[koan.name] = self._attempt(koan)
+        return self._attempts[koan.name]
+
+    def _attempt(self, koan: Koan) -> Attempt | Verdict:
         try:
             if line := self.blank_line(koan):
                 return Verdict(Kind.BLANK, faults.blank(koan), line)
@@ -203,10 +210,9 @@ class Work:
         [other] = source.parse(source_of_it).body
         assert isinstance(other, Function)
         found = koan.fill_in(other, self.helpers)
+        name = filename or f"<{koan.name}>"
         lines = source.lines_of(source_of_it)
-        return Attempt(
-            self, koan, other, found, text, filename or f"<{koan.name}>", lines
-        )
+        return Attempt(self, koan, other, found, text, name, lines)
 
     # ------------------------------------------------------------ around the koans
 
@@ -248,6 +254,27 @@ class Work:
         """The modules that the lesson imports, by the names that it has for them."""
         names = vars(self.module).items()
         return {key: value for key, value in names if isinstance(value, ModuleType)}
+
+
+_known: dict[tuple[object, ...], Work] = {}
+KNOWN = 200  # works that a process keeps
+
+
+def read(lesson: Lesson, path: Path) -> Work:
+    """The work in a file, which runs in a module of its own; raises OSError.
+
+    A file with the same text is not read, matched and compiled once more: who
+    forks has done so for all its children.
+    """
+    data = path.read_bytes()
+    key = str(path), data, lesson.notes, lesson.pristine
+    if key not in _known:
+        if len(_known) >= KNOWN:
+            _known.clear()
+        _known[key] = Work(lesson, data, str(path))
+    for name in ("module", "modules"):
+        vars(_known[key]).pop(name, None)
+    return _known[key]
 
 
 # ---------------------------------------------------------------- around the koans

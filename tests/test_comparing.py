@@ -180,6 +180,7 @@ def test_two_outcomes_are_the_same_when_nobody_could_tell_them_apart(data, one, 
         ({"a": 1}, {"b": 1}, False),
         ([1], [1, 1], False),
     ],
+    ids=lambda value: repr(value)[:12],
 )
 def test_what_is_the_same_of_two_outcomes(left, right, is_same):
     assert same(left, right) is is_same and same(right, left) is is_same

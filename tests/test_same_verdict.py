@@ -52,8 +52,9 @@ here, results = Path.cwd(), []
 for folder in rounds:
     for path in folder.rglob("test_*.py"):
         (here / "koans" / path.relative_to(folder)).write_bytes(path.read_bytes())
+    files = sorted(map(str, Path("koans").rglob("test_*.py")))
     for name, run in (("pytest", pytest.main), ("watch", watch)):
-        run([*QUIET, f"--junitxml={name}.xml", "koans", "koans/further_on"])
+        run([*QUIET, f"--junitxml={name}.xml", *files])
     results.append({name: verdicts(f"{name}.xml") for name in ("pytest", "watch")})
 Path("results.json").write_text(json.dumps(results))
 '''
@@ -187,9 +188,10 @@ ODD_VALUES = (
     *("(None,)", '{"a": 1}', "float('nan')", "not 1", "[[[1]]]", "torch.float16"),
     *("[1, 2] * 3", "'a' * 10**9", "lambda: 0", "__import__('os')", "approx(1)"),
 )
+# No print that raises: pytest shows the error, and grading drops the print.
 ODD_CODE = (
     *("pass", "x = 1", "raise ValueError('no')", "import os", "import math", "return"),
-    *("print(p)", "assert False", "del p", "p = None", "class A: pass", "yield 1"),
+    *("print(1)", "assert False", "del p", "p = None", "class A: pass", "yield 1"),
     *("nonsense", "loss.__class__", "(1).bit_length()", "exec('1')", "lambda a, a: 0"),
     *("*a = 1", "global p", "optimizer.step", "with open('x') as f: pass", "1/0"),
 )

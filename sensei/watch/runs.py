@@ -26,7 +26,7 @@ from sensei.source import Unreadable
 from sensei.verdicts import Kind
 from sensei.watch import child
 from sensei.watch.child import Orders
-from sensei.work import Work
+from sensei.work import read
 
 NO_FORK = "SENSEI_NO_FORK"  # set to anything: a new process for each run, on Linux too
 GRACE = 10.0  # seconds beyond the limit of a koan, which pytest keeps by itself
@@ -58,7 +58,7 @@ def warm_up(course: Course) -> list[str]:
         _run_pytest_on_nothing()
     for lesson in course.lessons:
         with contextlib.suppress(OSError, NotesError, NotAsGiven, Unreadable):
-            work = Work(lesson, lesson.path.read_bytes())
+            work = read(lesson, lesson.path)
             for koan in lesson.koans.values():
                 work.attempt(koan)
     gc.collect()
