@@ -137,7 +137,7 @@ def alike(pattern: str, fill: Fill, helpers: Set[str] = frozenset()) -> bool:
         node = alone.value if isinstance(alone, ast.Expr) else None
         return node is not None and matcher.node(node, fill.nodes[0]) is not None
     statements = tuple(node for node in fill.nodes if isinstance(node, ast.stmt))
-    return matcher.block(tuple(body), statements, 1) is not None
+    return matcher.block(*matcher.counted(body, statements), 1) is not None
 
 
 def _fit(code: Sequence[ast.stmt], fills: tuple[Fill, ...]) -> Fit:

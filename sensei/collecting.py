@@ -56,7 +56,8 @@ class LessonModule(Module):
         elif function := next(iter(work.found.get(koan.name, [])), koan.pristine):
             is_as_given = attempt.kind in (Kind.BLANK, Kind.REFUSED)
             chosen = function if is_as_given else koan.pristine or function
-            exec(compiled([_stub(chosen)], work.path), vars(work.module))
+            stub = _stub(chosen, koan.pristine or chosen)
+            exec(compiled([stub], work.path), vars(work.module))
 
     def _in_order(self, names: list[str]) -> list[Item | Collector]:
         """The items of each koan; of one that pytest has no item for, why."""
@@ -92,12 +93,17 @@ class LessonModule(Module):
         )
 
 
-def _stub(function: Function) -> ast.FunctionDef:
-    """A koan's name, parameters and marks: it is never called."""
+def _stub(function: Function, given: Function) -> Function:
+    """A koan's name, with the parameters and marks that it was given.
+
+    It is never called.
+    """
     stub = copy.copy(function)
+    stub.args, stub.decorator_list = given.args, given.decorator_list
+    stub.returns = None
     nothing = ast.copy_location(ast.Pass(), function)
     stub.body = [nothing]
-    return stub  # type: ignore[return-value]
+    return stub
 
 
 class Broken(Item):

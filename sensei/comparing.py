@@ -70,9 +70,15 @@ def same(left: Any, right: Any) -> bool:
             same(value, right[key]) for key, value in left.items()
         )
     if is_number(left) and is_number(right):
-        close = math.isclose(left, right, rel_tol=DIGITS, abs_tol=1e-9)
-        return close or (left != left and right != right)
+        return _close(left, right) or (left != left and right != right)
     return type(left) is type(right) and repr(left) == repr(right)
+
+
+def _close(left: float, right: float) -> bool:
+    try:
+        return math.isclose(left, right, rel_tol=DIGITS, abs_tol=1e-9)
+    except OverflowError:  # an int beyond every float
+        return left == right
 
 
 def is_list(value: object) -> bool:

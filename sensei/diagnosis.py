@@ -13,6 +13,7 @@ from typing import Any
 
 from sensei import blanks, comparing, predictions, source
 from sensei.attempt import Attempt
+from sensei.lesson import NotAsGiven
 from sensei.notes import NotesError
 from sensei.running import Outcome, run
 from sensei.source import Unreadable
@@ -82,7 +83,7 @@ def example_outcome(
         text = koan.note.mistakes[number].fill
         try:
             example = work.example(koan, text)
-        except Unreadable as fault:
+        except (Unreadable, NotAsGiven) as fault:
             raise NotesError(
                 f"[{koan.name}]: `{text}` can't be used: {fault}"
             ) from None

@@ -1,8 +1,7 @@
-"""What is told beyond a verdict: the answer, a solution, and how it came about.
+"""What is told beyond a verdict: the answer, and how it came about.
 
 Only after a try. A prediction's answer and story are told when the learner asks;
-what code did is always told, for there the order of the calls is the lesson, and
-a solution beside it when the learner asks.
+what code did is always told, for there the order of the calls is the lesson.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from sensei import edit, judge, partial, predictions, timeline
+from sensei import judge, partial, predictions, timeline
 from sensei.attempt import Attempt
 from sensei.running import Outcome, run
 from sensei.timeline import Event
@@ -34,8 +33,6 @@ def explained(
         return _revealed(attempt, outcome, verdict, arguments, limits)
     if verdict.kind not in (Kind.FAILED, Kind.ERROR):
         return verdict
-    if reveal:
-        verdict = replace(verdict, solution=solution(attempt))
     place = judge.failing(attempt, outcome, None)
     place = len(outcome.checks) if place is None else place
     events = story(attempt, outcome, place, arguments, limits)
@@ -60,12 +57,6 @@ def _revealed(
     return replace(verdict, story=timeline.pack(events), remarks=remarks)
 
 
-def solution(attempt: Attempt) -> str:
-    """One way to fill in a koan of code; "" where solutions are withheld."""
-    pristine, fill = attempt.koan.lesson.pristine, attempt.koan.solution
-    return edit.text_of(pristine.solution, fill) if pristine and fill else ""
-
-
 def story(
     attempt: Attempt,
     outcome: Outcome,
@@ -86,4 +77,6 @@ def story(
     if not again.alike(outcome):
         return []
     marks = [0, *again.marks, len(events)]
+    while place and marks[place] == marks[place + 1]:
+        place -= 1  # nothing happened since the check before: its way here, then
     return events[marks[place] : marks[place + 1]]

@@ -163,8 +163,10 @@ def _with_diagnosis(
 ) -> Verdict:
     """The verdict with its diagnosis, and with what may be said entry by entry."""
     if verdict.kind is Kind.ERROR:
-        if named and outcome.raised:
+        if named and outcome.raised and not attempt.koan.note.is_prediction:
             error = outcome.raised.error
+            if isinstance(error, Hang):
+                return replace(verdict, sentence=f"{named} {verdict.sentence}")
             first = " ".join(str(error).split()).partition(". ")[0]
             raised = ": ".join(filter(None, [type(error).__name__, first]))
             return replace(verdict, sentence=f"{named} ({raised})")

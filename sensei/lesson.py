@@ -77,6 +77,14 @@ class Koan:
         """Its docstring: what it tells and asks; "" where solutions are withheld."""
         return (ast.get_docstring(self.pristine) or "") if self.pristine else ""
 
+    @property
+    def solution_text(self) -> str:
+        """One way to fill it in, as the solution has it; "" where that is withheld."""
+        pristine = self.lesson.pristine
+        if pristine is None or self.solution is None:
+            return ""
+        return edit.text_of(pristine.solution, self.solution)
+
     def fill_in(self, function: Function, helpers: frozenset[str]) -> Fill:
         """What stands in the blank of a learner's function; raises NotAsGiven.
 
@@ -142,7 +150,10 @@ class Lesson:
     @cached_property
     def koans(self) -> Mapping[str, Koan]:
         """Its koans by name, in the order of the path."""
-        return {name: self._koan(note) for name, note in self.notes.koans.items()}
+        try:
+            return {name: self._koan(note) for name, note in self.notes.koans.items()}
+        except (notes.NotesError, NotAsGiven) as error:
+            raise notes.NotesError(f"{self.notes_path}: {error}") from None
 
     def _koan(self, note: Note) -> Koan:
         if self.pristine is None:

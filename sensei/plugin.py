@@ -8,7 +8,8 @@ import gc
 import os
 import shlex
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,12 @@ from sensei.free import FreeError
 from sensei.lesson import Lesson
 from sensei.notes import NotesError
 from sensei.progress import progress
+from sensei.running import SKIPS
 from sensei.verdicts import Kind, Verdict
 from sensei.watchdog import Limits
+
+NOT_RUN = "It could not be run."
+LEFT = "The debugger was left before the koan had come to its end."
 
 COURSE = pytest.StashKey[Course]()
 LIMITS = pytest.StashKey[Limits]()
@@ -153,10 +158,12 @@ def pytest_runtest_setup(item: Item) -> None:
     """
     attempt = attempt_of(item)
     added = {"skip", "xfail"} & {mark.name for mark in item.iter_markers()}
-    if isinstance(attempt, Attempt) and attempt.koan.pristine is None and added:
+    module = item.getparent(LessonModule)
+    if attempt is not None and module and module.lesson.pristine is None and added:
         marks = " and ".join(sorted(added))
         sentence = f"A koan can't be excused from the path: take out the mark {marks}."
-        tell(item, Verdict(Kind.ERROR, sentence, attempt.function.lineno))
+        item.own_markers.clear()  # or pytest would excuse this, too
+        tell(item, Verdict(Kind.ERROR, sentence, (item.reportinfo()[1] or 0) + 1))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -195,7 +202,8 @@ def _decide(
     raised = outcome.raised.error if outcome.raised else None
     if verdict.kind is not Kind.ERROR or attempt.koan.note.is_prediction:
         return verdict, None
-    return verdict, raised if isinstance(raised, Exception) else None
+    is_shown = isinstance(raised, Exception) and not isinstance(raised, SKIPS)
+    return verdict, raised if is_shown else None  # type: ignore[return-value]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -224,7 +232,7 @@ class Scribe:
     def __init__(self, config: Config, course: Course) -> None:
         self.config = config
         self.course = course
-        self.results: dict[tuple[str, str], list[Verdict]] = {}
+        self.results: dict[tuple[str, str], dict[str, Verdict]] = {}
         self.devices: set[str] = set()
 
     def pytest_runtest_logreport(self, report: TestReport) -> None:
@@ -232,14 +240,14 @@ class Scribe:
         lesson = self.course.lesson_of(self.config.rootpath / path)
         verdict = _verdict_of(report)
         if lesson and verdict and lesson.relative == path:  # not of solutions/
-            name = koan.partition("[")[0]
-            self.results.setdefault((path, name), []).append(verdict)
-            self._note_device(koan)
+            name, bracket, device = koan.rstrip("]").partition("[")
+            self.results.setdefault((path, name), {})[device] = verdict
+            self.devices |= {device} if bracket else set()
 
-    def _note_device(self, koan: str) -> None:
-        _, bracket, device = koan.rstrip("]").partition("[")
-        if bracket:
-            self.devices.add(device)
+    @property
+    def verdicts(self) -> dict[tuple[str, str], list[Verdict]]:
+        """Those of each koan that ran, by its lesson and name."""
+        return {koan: told_apart(found) for koan, found in self.results.items()}
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: Session) -> Generator[None, None, None]:
@@ -254,8 +262,20 @@ class Scribe:
             columns=reporter._tw.fullwidth,
             command=_command(self.config),
         )
-        for part in progress(self.course, self.results):
+        for part in progress(self.course, self.verdicts):
             text.show(screen.lines(part, request), reporter)
+
+
+def told_apart(by_device: Mapping[str, Verdict]) -> list[Verdict]:
+    """The verdicts on a koan; where one device stops it and another does not, so."""
+    if len({verdict.kind for verdict in by_device.values()}) < 2:
+        return list(by_device.values())
+    return [
+        replace(verdict, sentence=f"On {device}: {verdict.sentence}")
+        if verdict.kind.stops
+        else verdict
+        for device, verdict in by_device.items()
+    ]
 
 
 def _command(config: Config) -> str:
@@ -275,6 +295,6 @@ def _verdict_of(report: TestReport) -> Verdict | None:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
         return Verdict(Kind.SKIPPED, str(reason).removeprefix("Skipped: "))
     if report.failed:  # a fixture, or a koan that ended its process
-        said = str(report.longrepr).strip().splitlines()
-        return Verdict(Kind.ERROR, said[-1] if said else "It could not be run.", 1)
+        last = (str(report.longrepr).strip().splitlines() or [NOT_RUN])[-1]
+        return Verdict(Kind.ERROR, LEFT if "BdbQuit" in last else last, 1)
     return None

@@ -3,7 +3,7 @@
 A prediction is made before the answer is known, so nothing that the koan
 computed may stand in it: only literals, arithmetic, comparisons, ``and``,
 ``or``, ``not``, tuples, lists, sets, dicts, ``float("nan")``, ``float("inf")``,
-attributes of imported modules (``torch.float32``) and the koan's own
+attributes of imported modules (``math.pi``) and the koan's own
 parameters. The engine works such a fill out by itself, within bounds; nothing
 here ever runs what a learner wrote.
 """
@@ -226,7 +226,7 @@ def as_text(value: object, digits: int = 17) -> str:
 
 
 def _dotted(node: ast.expr) -> list[str] | None:
-    """["torch", "float32"] for torch.float32; None for anything else."""
+    """["math", "pi"] for math.pi; None for anything else."""
     names: list[str] = []
     while isinstance(node, ast.Attribute):
         names.append(node.attr)

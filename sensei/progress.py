@@ -6,6 +6,7 @@ one that did not run is filled in or blank, as its source says.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -145,11 +146,14 @@ def _stretches(course: Course, part: str, results: Results) -> tuple[Stretch, ..
 
 
 def _stretch(lesson: Lesson, results: Results) -> Stretch:
-    try:
-        koans: Mapping[str, Koan] = lesson.koans
+    koans: Mapping[str, Koan] = {}
+    work = None
+    with contextlib.suppress(OSError, NotesError, Unreadable):
+        koans = lesson.koans
         work = read(lesson, lesson.path)
-    except (OSError, NotesError, Unreadable):
-        koans, work = {}, None
+    broken = results.get((lesson.relative, lesson.name))
+    if broken and koans:  # the whole lesson is: say so where its first koan is
+        results = {(lesson.relative, next(iter(koans))): broken}
     names = list(koans)
     names += [n for relative, n in results if relative == lesson.relative]
     steps = (

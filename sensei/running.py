@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import bdb
+import pdb
 import sys
 import unittest
 import warnings
@@ -136,13 +137,13 @@ class _Reports:
 
     def __call__(self, number: int, found: Any, expected: Any = NOTHING) -> None:
         form = self.attempt.forms[number]
-        found = comparing.kept(found)
         self.marks.append(len(self.events or ()))
+        kept = comparing.kept(found)
         if self.attempt.koan.note.is_prediction:
-            self.checks.append(Check(number, found))
+            self.checks.append(Check(number, kept))
             return
         holds = comparing.holds(found, form.op, expected, form.tolerance)
-        self.checks.append(Check(number, found, comparing.kept(expected), holds))
+        self.checks.append(Check(number, kept, comparing.kept(expected), holds))
 
     def outcome(self, error: BaseException | None) -> Outcome:
         raised, skipped = None, None
@@ -175,6 +176,21 @@ def _reporting_to(reports: _Reports, names: dict[str, Any]) -> Iterator[None]:
         yield
     finally:
         names.pop(REPORT, None)
+
+
+@contextmanager
+def at_breakpoints(instead: Callable[[], object]) -> Iterator[None]:
+    """Have something else done where a koan asks for a debugger."""
+    before = sys.breakpointhook, pdb.set_trace
+
+    def hook(*_: object, **__: object) -> object:
+        return instead()
+
+    sys.breakpointhook, pdb.set_trace = hook, hook  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        sys.breakpointhook, pdb.set_trace = before
 
 
 class _Output:
@@ -220,8 +236,10 @@ def _capped(most: int) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """What is run for the engine's own sake prints nothing and warns of nothing."""
-    with warnings.catch_warnings(), _exchanged(0):
+    """What is run for the engine's own sake prints nothing, warns of nothing, and
+    stops nowhere.
+    """
+    with warnings.catch_warnings(), _exchanged(0), at_breakpoints(lambda: None):
         warnings.simplefilter("ignore")
         yield
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sensei import timeline
 from sensei.notes import HINTS
@@ -25,6 +25,9 @@ BAR = 12  # the longest bar of a lesson
 MOST_WRITTEN = 4  # lines of the learner's own code
 MOST_ROWS = 8  # of a check's table
 STORY_ROWS = 10
+FEWEST_STORY_ROWS = 3
+LONGEST = 40  # lines of the screen of a koan that is being tried
+COMMAND = 26  # columns of an offered command
 BEFORE = 2  # rows above the first that differs
 
 
@@ -41,6 +44,7 @@ class Request:
     devices: tuple[str, ...] = ()
     columns: int = 80
     command: str = "pytest"
+    story_rows: int = STORY_ROWS
 
     @property
     def width(self) -> int:
@@ -52,7 +56,17 @@ class Request:
 
 
 def lines(progress: Progress, request: Request) -> list[Line]:
-    """The whole screen: prose in 80 columns at most, pictures in all there are."""
+    """The whole screen: prose in 80 columns at most, pictures in all there are.
+
+    The story gets the lines that are left.
+    """
+    without = _laid_out(progress, replace(request, story_rows=0))
+    room = LONGEST - len(without) - 2
+    rows = max(FEWEST_STORY_ROWS, min(STORY_ROWS, room))
+    return _laid_out(progress, replace(request, story_rows=rows))
+
+
+def _laid_out(progress: Progress, request: Request) -> list[Line]:
     return [
         line for block in _blocks(progress, request) if block for line in ((), *block)
     ]
@@ -230,7 +244,7 @@ def _offered(progress: Progress, step: Step, request: Request) -> Iterator[Line]
     if step.koan is None:
         return
     for command, what in _offers(progress, step, request):
-        if MARGIN + 27 + len(what) <= request.width:
+        if len(command) <= COMMAND and MARGIN + 27 + len(what) <= request.width:
             yield labelled("", f"{command:<26} {what}")
         else:
             yield labelled("", command)
@@ -247,7 +261,9 @@ def _offers(
         yield f"{request.command}{again}" if request.command else "h", what
     if step.tried and _reveals(step) and not request.reveal:
         answer = f"{request.command} --reveal" if request.command else "r"
-        yield answer, "the answer, and how it came about"
+        is_code = step.koan is not None and not step.koan.note.is_prediction
+        way = "one way to fill it in" if is_code else "the answer"
+        yield answer, f"{way}, and how it came about"
     stretches = progress.stretches
     here = [stretch.lesson for stretch in stretches].index(step.lesson)
     others = [*stretches[here + 1 :], *stretches[:here]]
@@ -259,26 +275,32 @@ def _offers(
 
 
 def _reveals(step: Step) -> bool:
-    """Whether --reveal has something to tell: a guess was judged, code was run."""
-    kind = step.verdict.kind if step.verdict else Kind.BLANK
-    is_code = step.koan is not None and not step.koan.note.is_prediction
-    return kind is Kind.WRONG or (is_code and kind in (Kind.FAILED, Kind.ERROR))
+    """Whether --reveal has something to tell: a guess was judged, code was tried."""
+    if step.verdict is None or step.koan is None:
+        return False
+    is_code = not step.koan.note.is_prediction
+    return step.verdict.kind is Kind.WRONG or (is_code and bool(step.verdict.wrote))
 
 
 def _revealed(step: Step, verdict: Verdict, width: int) -> Iterator[Line]:
     yield ()
     if verdict.answer:
         yield labelled("answer", verdict.answer, ("green",))
-    elif verdict.solution:
-        text = "One way to fill it in. Yours may look different and be as right."
+    elif _reveals(step) and step.koan and step.koan.solution_text:
+        text = "One way to fill it in; there are others."
         yield from prose("answer", text, width, ("green",))
-        yield from (_solution_line(part) for part in verdict.solution.splitlines())
-    elif _reveals(step):
-        text = "The solutions are not in this copy of the course."
-        yield from prose("reveal", text, width, ("yellow",))
+        yield from map(_solution_line, step.koan.solution_text.splitlines())
     else:
-        text = "Write a guess first: an answer sticks when it meets one."
-        yield from prose("reveal", text, width, ("yellow",))
+        yield from prose("reveal", _declined(step), width, ("yellow",))
+
+
+def _declined(step: Step) -> str:
+    """Why nothing is revealed."""
+    if not step.tried:
+        return "Write a guess first: an answer sticks when it meets one."
+    if step.koan and step.koan.solution is None:
+        return "The solutions are not in this copy of the course."
+    return "What stands there can't be judged, so no answer can meet it. Mend it first."
 
 
 def _solution_line(line: str) -> Line:
@@ -322,11 +344,11 @@ def _rows(table: Table, width: int) -> Iterator[Line]:
 
 
 def _story(stretch: Stretch, verdict: Verdict, request: Request) -> Iterator[Line]:
-    if not verdict.story or stretch.work is None:
+    if not verdict.story or stretch.work is None or not request.story_rows:
         return
     events = timeline.unpack(verdict.story)
     room = request.picture_width - MARGIN
-    rows = timeline.draw(events, stretch.work.lines, room, STORY_ROWS)
+    rows = timeline.draw(events, stretch.work.lines, room, request.story_rows)
     if not rows:
         return
     yield ()

@@ -130,7 +130,7 @@ def parse_pieces(text: str) -> tuple[Piece, ...]:
     try:
         return (_whole(text),)
     except Unreadable:
-        pieces = (_read_piece("\n" * line + piece) for line, piece in cut(text))
+        pieces = (_read_piece(line, piece) for line, piece in cut(text))
         return tuple(pieces)
 
 
@@ -140,10 +140,12 @@ def _whole(text: str) -> Piece:
     return Piece(tuple(tree.body))
 
 
-def _read_piece(text: str) -> Piece:
+def _read_piece(above: int, text: str) -> Piece:
+    """A piece with so many lines above it."""
     try:
-        return _whole(text)
+        return _whole("\n" * above + text)
     except Unreadable as fault:
+        fault.line = fault.line or above + 1
         names = _KOAN.findall(text)
         return Piece(koan=names[0] if names else "", fault=fault)
 

@@ -61,9 +61,9 @@ class Verdict:
 
     ``line`` is in the koan's file, ``wrote`` the learner's fill. The others are ""
     unless they may be told: ``answer`` is what a wrong prediction should have
-    been, ``solution`` one way to fill in code; ``table`` sets what a check found
-    beside what it expected (see ``partial``), ``story`` says how that came about
-    (see ``timeline``), ``remarks`` where in it a wrong number was, a line each.
+    been; ``table`` sets what a check found beside what it expected (see
+    ``partial``), ``story`` says how that came about (see ``timeline``), ``remarks``
+    where in it a wrong number was, a line each.
     """
 
     kind: Kind
@@ -71,7 +71,6 @@ class Verdict:
     line: int = 0
     wrote: str = ""
     answer: str = ""
-    solution: str = ""
     table: str = ""
     story: str = ""
     remarks: str = ""

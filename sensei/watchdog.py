@@ -16,8 +16,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import FrameType
 
 GRACE = 5.0  # seconds for Hang to arrive
+DEBUGGERS = ("bdb", "pdb", "pydevd", "_pydevd_bundle", "debugpy")
 
 
 class Hang(BaseException):
@@ -73,12 +75,24 @@ class _Watch:
             except Hang:
                 continue
 
+    def frames(self) -> Iterator[FrameType]:
+        """The frames of the watched thread, the innermost first."""
+        frame = sys._current_frames().get(self.thread)
+        while frame:
+            yield frame
+            frame = frame.f_back
+
     def line(self) -> int:
         """Where in the koan's file the watched thread is; 0 if it is not."""
-        frame = sys._current_frames().get(self.thread)
-        while frame and frame.f_code.co_filename != self.path:
-            frame = frame.f_back
-        return frame.f_lineno if frame else 0
+        inside = (
+            f.f_lineno for f in self.frames() if f.f_code.co_filename == self.path
+        )
+        return next(inside, 0)
+
+    def is_debugged(self) -> bool:
+        """Whether somebody stopped there, and looks around."""
+        names = (str(frame.f_globals.get("__name__")) for frame in self.frames())
+        return any(name.partition(".")[0] in DEBUGGERS for name in names)
 
     def give_up(self, line: int) -> None:
         message = (
@@ -115,6 +129,9 @@ class _Watcher:
                 if watch is None or done or now < watch.ends:
                     self.wakes = 0.0 if watch is None or done else watch.ends
                     self.news.wait(self.wakes - now if self.wakes else None)
+                    continue
+                if watch.is_debugged():
+                    watch.ends = now + watch.limits.seconds
                     continue
                 self.current = None
             watch.expire()

@@ -48,6 +48,7 @@ class Work:
         self.around: list[ast.stmt] = []
         self.found: dict[str, list[Function]] = {}
         self.faults: dict[str, Unreadable] = {}
+        self.unknown: list[Unreadable] = []  # in a koan whose name can't be read
         self.fault: Unreadable | None = None
         self._attempts: dict[str, Attempt | Verdict] = {}
         self.outcomes: dict[tuple[object, ...], Any] = {}  # of examples, see judge
@@ -61,7 +62,9 @@ class Work:
             self._sort(piece.body)
             if piece.fault and piece.koan in lesson.notes.koans:
                 self.faults[piece.koan] = piece.fault
-            elif piece.fault and not piece.koan:
+            elif piece.fault and piece.koan:
+                self.unknown.append(piece.fault)
+            elif piece.fault:
                 self.fault = self.fault or piece.fault
 
     def _sort(self, body: Sequence[ast.stmt]) -> None:
@@ -110,8 +113,8 @@ class Work:
         if koan.name in self.faults:
             raise self.faults[koan.name]
         found = self.found.get(koan.name, [])
-        if self.fault and not found:
-            raise self.fault
+        if not found and (fault := next(iter(self.unknown), self.fault)):
+            raise fault
         if not found:
             raise NotAsGiven(f"{koan.name} is not there any more{self._renamed()}")
         if len(found) > 1:
@@ -144,9 +147,10 @@ class Work:
 
     def _attempt(self, koan: Koan) -> Attempt | Verdict:
         try:
+            function = self.function(koan)
             if line := self.blank_line(koan):
                 return Verdict(Kind.BLANK, faults.blank(koan), line)
-            function, fill = self.function(koan), self.fill(koan)
+            fill = self.fill(koan)
         except Unreadable as fault:
             sentence = faults.unreadable(fault, self.lines, koan)
             return Verdict(Kind.ERROR, sentence, fault.line or 1)
@@ -245,7 +249,9 @@ class Work:
         try:
             with importable(module):
                 exec(compiled(body, self.path), vars(module))
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a skip and an exit, too
             raise _not_importable(error, self.path) from error
         return module
 

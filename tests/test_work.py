@@ -15,7 +15,7 @@ from sensei.attempt import Attempt
 from sensei.lesson import Lesson, NotAsGiven
 from sensei.source import Unreadable
 from sensei.verdicts import Kind, Verdict
-from sensei.work import NotImportable, Work
+from sensei.work import NotImportable, Work, read
 from this_course import filled
 
 quick = settings(max_examples=60, deadline=None, database=None)
@@ -427,6 +427,16 @@ def test_new_text_under_an_old_path_is_what_is_read_and_run():
     verdicts = [decided(KOANS[NUMBER], text) for text in texts]
     assert [v.kind for v in verdicts] == ["wrong", "passed", "blank", "wrong", "passed"]
     assert [v.wrote for v in verdicts] == ["-0.7", "3", "", "None", "3.0"]
+
+
+def test_a_file_that_is_read_again_runs_in_a_module_of_its_own(tmp_path):
+    """Text that is known is not matched and compiled once more; its module is new."""
+    path = tmp_path / "test_01_x.py"
+    path.write_text(RUNS, "utf-8")
+    read(RUNNING, path).module.WEIGHTS.append(9)
+    assert read(RUNNING, path).module.WEIGHTS == [1, 2]
+    path.write_text(edited(("== 3", "== 4"), text=RUNS), "utf-8")
+    assert read(RUNNING, path).attempt(RUNNING.koans["test_sum"]).wrote == "4"
 
 
 # ------------------------------------------------------------------------- examples

@@ -154,7 +154,7 @@ class Herald:
             if koan in before and koan not in self.told
             if (kind is Kind.PASSED) != (before[koan] == Kind.PASSED)
         )
-        parts = progress(self.scribe.course, self.scribe.results)
+        parts = progress(self.scribe.course, self.scribe.verdicts)
         on_screen = [_id(step) for part in parts for step in _shown(part)]
         off_screen = [koan for koan in self.told if koan not in on_screen]
         for koan in off_screen if len(off_screen) <= MOST_TOLD else ():
@@ -172,7 +172,7 @@ class Herald:
     @property
     def verdicts(self) -> dict[str, Verdict]:
         """Those of this run, by koan."""
-        results = self.scribe.results if self.scribe else {}
+        results = self.scribe.verdicts if self.scribe else {}
         merging = {"::".join(koan): merged(each) for koan, each in results.items()}
         return {koan: verdict for koan, verdict in merging.items() if verdict}
 
