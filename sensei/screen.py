@@ -262,8 +262,9 @@ def _offers(
     if step.tried and _reveals(step) and not request.reveal:
         answer = f"{request.command} --reveal" if request.command else "r"
         is_code = step.koan is not None and not step.koan.note.is_prediction
-        way = "one way to fill it in" if is_code else "the answer"
-        yield answer, f"{way}, and how it came about"
+        what = "the answer, and how it came about"
+        what = "a solution, beside what yours did" if is_code else what
+        yield answer, what
     stretches = progress.stretches
     here = [stretch.lesson for stretch in stretches].index(step.lesson)
     others = [*stretches[here + 1 :], *stretches[:here]]
@@ -296,7 +297,7 @@ def _revealed(step: Step, verdict: Verdict, width: int) -> Iterator[Line]:
 
 def _declined(step: Step) -> str:
     """Why nothing is revealed."""
-    if not step.tried:
+    if not step.tried or (step.koan and step.koan.note.is_prediction):
         return "Write a guess first: an answer sticks when it meets one."
     if step.koan and step.koan.solution is None:
         return "The solutions are not in this copy of the course."

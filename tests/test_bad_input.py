@@ -73,7 +73,7 @@ UNREADABLE = {
     ),
     "UTF-16": (lambda b: b.decode().encode("utf-16"), "", "not UTF-8", 1),
     "another encoding": (lambda b: b"# coding: latin-1\n" + b, "", "iso-8859-1", 1),
-    "NUL": (lambda b: b.replace(b"copy = ", b"copy = \0"), COPY, "null bytes", None),
+    "NUL": (lambda b: b.replace(b"copy = ", b"copy = \0"), COPY, "null bytes", 30),
     "deep": (
         lambda b: b.replace(
             b"copy = list", b"copy = " + b"(" * 999 + b"1" + b")" * 999
@@ -86,7 +86,7 @@ UNREADABLE = {
         lambda b: b.replace(b"copy = list", b"copy = " + b"-" * 3000 + b"list"),
         COPY,
         "nested too deeply",
-        None,
+        30,
     ),
     "merge": (
         lambda b: b.replace(b"    copy = ", b"<<<<<<< HEAD\n    copy = "),
@@ -117,7 +117,7 @@ def test_what_cannot_be_read_spoils_one_koan_and_no_other(
     assert path.read_bytes() != before
     hashes = tiny.hashes()
     ran = tiny.run("--maxfail=0", "--junitxml=junit.xml")
-    place = f"{SECOND}:{line or 1}"
+    place = f"{SECOND}:{line}"
     assert ran.next == (koan or "test_counting_letters") and ran.is_red
     ran.is_sound()
     ran.says(place, "error ", "Python can't read this", says)
@@ -159,7 +159,7 @@ def test_a_lesson_that_is_gone_fails_in_its_place(tiny, args, sugar):
     ends_in(
         ran, f"{FIRST}:1", "This lesson's file is not there any more.", "01 two names"
     )
-    assert ran.next == "test_01_two_names"
+    assert ran.next == "test_a_sum"
 
 
 def test_the_last_lesson_gone(tiny):
@@ -268,7 +268,7 @@ def test_a_koan_that_is_there_twice(tiny, second):
     ran = tiny.run()
     assert ran.ret == 1 and ran.next == "test_a_sum"
     ran.is_sound()
-    ran.says("blank " if "__" in second else "test_a_sum is there twice")
+    ran.says("test_a_sum is there twice")
 
 
 def test_layout_comments_and_prints_are_free(tiny):

@@ -443,7 +443,7 @@ def test_where_the_answer_is_offered_it_is_told(tiny, fill):
     assert "not in this copy" not in asked.screen
     offered = "pytest --reveal" in ran.screen
     assert offered == (" answer " in asked.screen and "list(original)" in asked.screen)
-    assert offered or "Write a guess first" in asked.screen
+    assert offered or "reveal  W" in asked.screen  # it says why there is none
 
 
 # --------------------------------------------------- 10: what is the only clue is whole
