@@ -74,7 +74,7 @@ def screen(folder: Path) -> str:
         dimensions=(60, COLUMNS),
     )
     lines = shown.decode().replace("\r\n", "\n").split("\n")
-    start = next(i for i, line in enumerate(lines) if "the path" in line)
+    start = next(i for i, line in enumerate(lines) if "next  " in line)
     return "\n".join(lines[start:]).rstrip()
 
 

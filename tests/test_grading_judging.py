@@ -205,7 +205,6 @@ def test_nothing_an_answer_does_makes_the_maximum_smaller(given, tmp_path):
     with grading(given, tmp_path, seconds=1.0) as grader:
         grader.judge(entries)
     assert [entry for entry in entries if not entry.kind.counts] == []
-    assert entries[0].sentence.startswith("This can't be judged: ValueError: ")
 
 
 def test_skips_count_for_nobody(given, tmp_path):
