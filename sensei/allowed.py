@@ -27,8 +27,8 @@ MAX_DEPTH = 100
 RULES = {
     "size": "This is too long for an answer. A few lines will do.",
     "form": "`{}`: an answer can't have this. {more}",
-    "leaving": "`{}` would leave the koan before its checks. Take it out; only a "
-    "function of your own may return.",
+    "leaving": "`{}` would leave the code around the blank before its end. Take it "
+    "out; only a function of your own may return.",
     "dunder": "`{}`: names with two underscores are Python's own. Do without it.",
     "private": "`{}`: a name that begins with an underscore is not for use here. "
     "Take another name.",

@@ -183,12 +183,10 @@ def _form(check: ast.Assert) -> Form:
 
 
 def _is_approx(node: ast.expr) -> bool:
-    return (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id == "approx"
-        and len(node.args) == 1
-    )
+    if not isinstance(node, ast.Call) or len(node.args) != 1:
+        return False
+    name = getattr(node.func, "id", "") or getattr(node.func, "attr", "")
+    return bool(name == "approx")
 
 
 def _within_approx(node: ast.expr) -> ast.expr:

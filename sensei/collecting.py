@@ -46,7 +46,12 @@ class LessonModule(Module):
             return [self.broken(fault.reason, fault.line)]
         with importable(work.module):
             for name, koan in koans.items():
-                self._define(work, koan, self.attempts[name])
+                try:
+                    self._define(work, koan, self.attempts[name])
+                except Exception as error:  # a decorator, where solutions are withheld
+                    reason = f"What stands above it raises {type(error).__name__}."
+                    line = work.line(koan)
+                    self.attempts[name] = Verdict(Kind.ERROR, reason, line)
         return self._in_order(list(koans))
 
     def _define(self, work: Work, koan: Koan, attempt: Attempt | Verdict) -> None:

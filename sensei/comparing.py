@@ -17,7 +17,7 @@ Tolerance = Mapping[str, Any] | None
 DIGITS = 1e-5  # in which the outcomes of two runs may differ
 
 _OPS: dict[str, Callable[[Any, Any], Any]] = {
-    **{"!=": operator.ne, "is": operator.is_, "is not": operator.is_not},
+    **{"is": operator.is_, "is not": operator.is_not},
     **{"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge},
     "in": lambda item, items: item in items,
 }
@@ -29,6 +29,8 @@ def holds(found: Any, op: str, expected: Any, tolerance: Tolerance) -> bool:
         return bool(found)
     if op == "==":
         return equal(found, expected, tolerance)
+    if op == "!=":
+        return not equal(found, expected, tolerance)
     return bool(_OPS[op](found, expected))
 
 
@@ -70,15 +72,21 @@ def same(left: Any, right: Any) -> bool:
             same(value, right[key]) for key, value in left.items()
         )
     if is_number(left) and is_number(right):
-        return _close(left, right) or (left != left and right != right)
-    return type(left) is type(right) and repr(left) == repr(right)
+        return near(left, right) or (left != left and right != right)
+    try:
+        return type(left) is type(right) and repr(left) == repr(right)
+    except Exception:  # what can't be shown can't be told apart
+        return False
 
 
-def _close(left: float, right: float) -> bool:
+def near(left: Any, right: Any) -> bool:
+    """Whether two values are numbers that come to the same."""
+    if not (is_number(left) and is_number(right)):
+        return False
     try:
         return math.isclose(left, right, rel_tol=DIGITS, abs_tol=1e-9)
     except OverflowError:  # an int beyond every float
-        return left == right
+        return bool(left == right)
 
 
 def is_list(value: object) -> bool:

@@ -7,6 +7,7 @@ is spelled. ``judge`` asks here about whatever is not right.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -20,6 +21,8 @@ from sensei.source import Unreadable
 from sensei.watchdog import Hang, Limits
 
 EXAMPLE_SECONDS = 5.0
+COMPARED = 80  # characters of a message: its advice may name the koan's own names
+BESIDE_THE_POINT = re.compile(r"[\d.]+|(?<=attribute )'.*")
 Arguments = Mapping[str, Any]
 
 
@@ -49,11 +52,29 @@ def diagnose(
     if note.is_prediction or hung:
         return None
     for number, mistake in enumerate(note.mistakes):
-        if not mistake.spelled and outcome.alike(
-            example_outcome(attempt, number, arguments, limits)
-        ):
+        if mistake.spelled:
+            continue
+        example = example_outcome(attempt, number, arguments, limits)
+        if outcome.alike(example) and _complain_alike(outcome, example):
             return mistake.says
     return None
+
+
+def _complain_alike(left: Outcome, right: Outcome) -> bool:
+    """Whether what was raised says the same, apart from numbers
+    and from which attribute was not there.
+
+    Many mistakes end in a TypeError at one line; a sentence is about one of them.
+    """
+    texts = (BESIDE_THE_POINT.sub("", _message(outcome)) for outcome in (left, right))
+    return len(set(texts)) == 1
+
+
+def _message(outcome: Outcome) -> str:
+    try:
+        return str(outcome.raised.error)[:COMPARED] if outcome.raised else ""
+    except Exception:  # an exception that can't say what it is
+        return ""
 
 
 def _is_made(

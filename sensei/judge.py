@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sensei import comparing, partial, predictions
-from sensei.attempt import Attempt
+from sensei.attempt import IN_THE_FILL, Attempt
 from sensei.diagnosis import diagnose
 from sensei.running import SKIPS, Outcome, Raised, run
 from sensei.verdicts import Kind, Verdict
@@ -61,6 +61,9 @@ def judge(
     if verdict.kind is Kind.SKIPPED:
         return _skipped(attempt, verdict, arguments, limits)
     if verdict.kind not in (Kind.WRONG, Kind.FAILED, Kind.ERROR):
+        return verdict
+    is_code = not attempt.koan.note.is_prediction
+    if verdict.kind is Kind.ERROR and not (is_code and outcome.raised):
         return verdict
     named = diagnose(attempt, outcome, prediction, arguments, limits)
     return _with_diagnosis(attempt, outcome, prediction, verdict, named)
@@ -117,7 +120,8 @@ def _of_what_was_raised(attempt: Attempt, raised: Raised, limits: Limits) -> str
         asked = form and form.lineno <= line <= (form.end_lineno or line)
         when = "in what is asked about" if asked else "before the prediction"
         return f"{where} raises {kind}, {when}."
-    if isinstance(error, AssertionError) and _is_own(error, attempt):
+    is_in_fill = raised.place == IN_THE_FILL
+    if is_in_fill and isinstance(error, AssertionError) and _is_own(error, attempt):
         return f"Your own {where} does not hold."
     message = _message(error)
     return f"{where} raises {kind}: {message}" if message else f"{where} raises {kind}."
@@ -131,9 +135,17 @@ def _is_own(error: AssertionError, attempt: Attempt) -> bool:
     return trace is not None and trace.tb_frame.f_code.co_filename == attempt.filename
 
 
+def said_by(error: BaseException) -> str:
+    """The text of an exception, which may fail at that."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
 def _message(error: BaseException) -> str:
     """What an exception says, up to where it gets long: at the end of a sentence."""
-    text = " ".join(str(error).split())
+    text = " ".join(said_by(error).split())
     if len(text) <= LONGEST:
         return text
     cut = text[:LONGEST]
@@ -163,11 +175,11 @@ def _with_diagnosis(
 ) -> Verdict:
     """The verdict with its diagnosis, and with what may be said entry by entry."""
     if verdict.kind is Kind.ERROR:
-        if named and outcome.raised and not attempt.koan.note.is_prediction:
+        if named and outcome.raised:
             error = outcome.raised.error
             if isinstance(error, Hang):
                 return replace(verdict, sentence=f"{named} {verdict.sentence}")
-            first = " ".join(str(error).split()).partition(". ")[0]
+            first = _message(error).partition(". ")[0]
             raised = ": ".join(filter(None, [type(error).__name__, first]))
             return replace(verdict, sentence=f"{named} ({raised})")
         return verdict

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from sensei import blanks, edit, looking, notes, source
 from sensei.blanks import Fill, Misfit
 from sensei.notes import LessonNotes, Note
-from sensei.scope import Scope
+from sensei.scope import Scope, scope_of
 from sensei.source import Function
 
 if TYPE_CHECKING:
@@ -68,14 +68,17 @@ class Koan:
     def name(self) -> str:
         return self.note.name
 
-    @property
-    def id(self) -> tuple[str, str]:
-        return self.lesson.relative, self.name
-
     @cached_property
     def question(self) -> str:
         """Its docstring: what it tells and asks; "" where solutions are withheld."""
         return (ast.get_docstring(self.pristine) or "") if self.pristine else ""
+
+    @cached_property
+    def scope(self) -> Scope | None:
+        """The names that it gives to its fill; None where solutions are withheld."""
+        if self.pristine is None or self.lesson.pristine is None:
+            return None
+        return scope_of(self.lesson.pristine.tree.body, self.pristine)
 
     @property
     def solution_text(self) -> str:
@@ -145,14 +148,16 @@ class Lesson:
         """The lesson as it was given; None where solutions are withheld."""
         if not self.solution_path.exists():
             return None
-        return _pristine(self.solution_path.read_bytes(), self.notes)
+        solution = self.solution_path.read_bytes()
+        return _pristine(solution, self.notes, self.course.koans)
 
     @cached_property
     def koans(self) -> Mapping[str, Koan]:
         """Its koans by name, in the order of the path."""
+        given = self.notes.koans
         try:
-            return {name: self._koan(note) for name, note in self.notes.koans.items()}
-        except (notes.NotesError, NotAsGiven) as error:
+            return {name: self._koan(note) for name, note in given.items()}
+        except NotAsGiven as error:
             raise notes.NotesError(f"{self.notes_path}: {error}") from None
 
     def _koan(self, note: Note) -> Koan:
@@ -164,22 +169,21 @@ class Lesson:
 class Pristine:
     """A lesson as it was given, made from its solution and its notes."""
 
-    def __init__(self, solution: bytes, loaded: LessonNotes) -> None:
+    def __init__(self, solution: bytes, loaded: LessonNotes, koans: Path) -> None:
         self.solution = source.decode(solution)
         self.tree = source.parse(self.solution)  # its koans get blanked
-        self._helpers = looking.helpers(self.tree.body)
+        self.helpers = looking.helpers(self.tree.body, koans)
         self._functions = functions(self.tree.body)
         self._notes = loaded
         self._koans: dict[str, tuple[Function, Fill]] = {}
-        self.scopes: dict[str, Scope] = {}  # of its koans, see work
 
     def koan(self, name: str) -> tuple[Function, Fill]:
         """A koan with ``__`` where its fill was, and the fill; raises NotAsGiven."""
         if name not in self._koans:
             if name not in self._functions:
-                raise notes.NotesError(f"[{name}]: the solution has no such koan")
+                raise NotAsGiven(f"[{name}]: the solution has no such koan")
             function = self._functions[name][0]
-            fill = find_fill(self._notes.koans[name], function, self._helpers)
+            fill = find_fill(self._notes.koans[name], function, self.helpers)
             _blank(function, fill)
             self._koans[name] = function, fill
         return self._koans[name]
@@ -192,9 +196,9 @@ class Pristine:
 
 
 @cache
-def _pristine(solution: bytes, loaded: LessonNotes) -> Pristine:
+def _pristine(solution: bytes, loaded: LessonNotes, koans: Path) -> Pristine:
     """Made once in a process, however often a course is read."""
-    return Pristine(solution, loaded)
+    return Pristine(solution, loaded, koans)
 
 
 def functions(body: list[ast.stmt]) -> dict[str, list[Function]]:

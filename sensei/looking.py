@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Sequence, Set
+from pathlib import Path
 
-# Calls that look and do nothing else; a lesson's own helpers come on top.
-_LOOKS = frozenset(
+# Calls that look and do nothing else: Python's own functions, on top of which come a
+# lesson's helpers, and methods. A name of the learner's own is neither.
+_FUNCTIONS = frozenset(
     (  # noqa: SIM905 (words read better as words)
-        "abs all any bool dict dir enumerate float format id int isinstance item items "
-        "join keys len list map max mean min named_parameters norm numel parameters "
-        "range repr round set size sorted state_dict str sum tolist tuple type values "
-        "vars zip"
+        "abs all any bool dict dir enumerate float format id int isinstance len list "
+        "max min range repr round set sorted str sum tuple type vars zip"
+    ).split()
+)
+_METHODS = frozenset(
+    (  # noqa: SIM905
+        "all any dim float format int item items join keys max mean min "
+        "named_parameters norm numel parameters size state_dict sum tolist type values"
     ).split()
 )
 _SHOWS = frozenset(["print", "pprint", "pp"])
@@ -23,12 +29,15 @@ _DEBUGGERS = frozenset(["pdb", "ipdb", "pprint"])
 _WITH_EFFECTS = (ast.NamedExpr, ast.Yield, ast.YieldFrom, ast.Await)
 
 
-def helpers(body: Iterable[ast.stmt]) -> frozenset[str]:
-    """What ``from x import y`` brings: functions of a lesson that only look."""
+def helpers(body: Iterable[ast.stmt], folder: Path) -> frozenset[str]:
+    """What ``from x import y`` brings from a file of the folder of koans.
+
+    Those are functions of the course that only look.
+    """
     return frozenset(
         alias.asname or alias.name
         for node in body
-        if isinstance(node, ast.ImportFrom)
+        if isinstance(node, ast.ImportFrom) and (folder / f"{node.module}.py").exists()
         for alias in node.names
     )
 
@@ -62,22 +71,24 @@ def _has_no_effect(call: ast.Call, helpers: Set[str]) -> bool:
     inside = (node for part in ast.iter_child_nodes(call) for node in ast.walk(part))
     return not any(
         isinstance(node, _WITH_EFFECTS)
-        or (isinstance(node, ast.Call) and _called(node) not in _LOOKS | helpers)
+        or (isinstance(node, ast.Call) and not _call_looks(node, helpers))
         for node in inside
     )
 
 
-def _called(call: ast.Call) -> str:
-    """The last name of what is called: "item" of p.grad.item()."""
+def _call_looks(call: ast.Call, helpers: Set[str]) -> bool:
+    """``key=`` would call what nobody has looked at."""
+    if any(keyword.arg == "key" for keyword in call.keywords):
+        return False
     match call.func:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name
-    return ""
+        case ast.Name(id=name):
+            return name in _FUNCTIONS | helpers
+        case ast.Attribute(attr=name):
+            return name in _METHODS
+    return False
 
 
-def counted(
-    block: Sequence[ast.stmt], helpers: Set[str], owner: ast.AST | None = None
-) -> tuple[ast.stmt, ...]:
+def counted(block: Sequence[ast.stmt], helpers: Set[str]) -> tuple[ast.stmt, ...]:
     """The statements of a block that count: no docstring, nothing that only looks."""
     return tuple(statement for statement in block if not only_looks(statement, helpers))
 
@@ -87,27 +98,9 @@ def without_looking(nodes: Sequence[ast.AST], helpers: Set[str]) -> list[ast.AST
 
     What is left of a block that did nothing else is ``pass``.
     """
-    dropper = _Dropper(helpers)
-    fresh = ast.parse("\n".join(ast.unparse(node) for node in nodes)).body
-    return [ast.fix_missing_locations(node) for node in dropper.block(fresh)]
-
-
-class _Dropper(ast.NodeTransformer):
-    def __init__(self, helpers: Set[str]) -> None:
-        self.helpers = helpers
-
-    def block(self, statements: Sequence[ast.stmt]) -> list[ast.stmt]:
-        kept = counted(statements, self.helpers)
-        return [self.visit(statement) for statement in kept] or [ast.Pass()]
-
-    def generic_visit(self, node: ast.AST) -> ast.AST:
-        for field, value in ast.iter_fields(node):
-            if isinstance(value, list) and value and isinstance(value[0], ast.stmt):
-                setattr(node, field, self.block(value))
-            elif isinstance(value, list):
-                for item in value:
-                    if isinstance(item, ast.AST):
-                        self.visit(item)
-            elif isinstance(value, ast.AST):
-                self.visit(value)
-        return node
+    tree = ast.parse("\n".join(ast.unparse(node) for node in nodes))
+    for node in ast.walk(tree):
+        for _, block in ast.iter_fields(node):
+            if isinstance(block, list) and block and isinstance(block[0], ast.stmt):
+                block[:] = counted(block, helpers) or [ast.Pass()]
+    return [ast.fix_missing_locations(node) for node in tree.body]

@@ -168,6 +168,8 @@ def _note(name: str, table: _Table) -> Note:
 def _mistake(table: _Table) -> Mistake:
     alone = table.text("fill", default="")
     fills = (alone,) if alone else table.texts("fills")
+    if not fills:
+        raise NotesError(f"{table.place}: fills is empty")
     mistake = Mistake(fills, table.text("says"), table.flag("spelled"))
     table.finish()
     return mistake

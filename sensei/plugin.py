@@ -36,6 +36,7 @@ from sensei.progress import progress
 from sensei.running import SKIPS
 from sensei.verdicts import Kind, Verdict
 from sensei.watchdog import Limits
+from sensei.work import forget_modules
 
 NOT_RUN = "It could not be run."
 LEFT = "The debugger was left before the koan had come to its end."
@@ -76,6 +77,7 @@ def pytest_configure(config: Config) -> None:
     if course is None:
         return
     course.find_helpers()
+    forget_modules()
     asked = config.getoption("koan_seconds")
     seconds = course.seconds if asked is None else asked
     if not seconds > 0:
@@ -289,7 +291,8 @@ def _command(config: Config) -> str:
 
 def _verdict_of(report: TestReport) -> Verdict | None:
     """The verdict that a report carries or, where there is none, comes down to."""
-    if told := Verdict.from_properties(report.user_properties):
+    told = Verdict.from_properties(report.user_properties)
+    if told and report.when != "teardown":
         return told if report.when == "call" or report.failed else None
     if report.skipped:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""

@@ -156,8 +156,7 @@ class _Evaluator:
                 f'{node.id} is no name here; who means it writes float("{node.id}").'
             )
         for name, module in self.names.items():
-            value = getattr(module, node.id, None)
-            if isinstance(module, ModuleType) and _may_be_meant(value):
+            if isinstance(module, ModuleType) and _may_be_meant(module, node.id):
                 raise Refused(f"Write {name}.{node.id} for {node.id}.")
         raise Refused(
             f"`{node.id}` is not a value you can write down. A prediction is what "
@@ -242,7 +241,11 @@ def _is_plain(value: object) -> bool:
     return kind in (bool, int, float, str) or kind.__eq__ is object.__eq__
 
 
-def _may_be_meant(value: object) -> bool:
+def _may_be_meant(module: ModuleType, name: str) -> bool:
+    try:
+        value = getattr(module, name, None)
+    except Exception:  # a lazy module may raise anything
+        return False
     return value is not None and not callable(value) and _is_plain(value)
 
 

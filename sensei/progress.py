@@ -132,7 +132,7 @@ Results = Mapping[tuple[str, str], Sequence[Verdict]]  # by lesson and koan
 def progress(course: Course, results: Results) -> list[Progress]:
     """The parts of the course that a run touched, the main path first.
 
-    ``results`` has the verdicts of each koan that ran, by ``Koan.id``.
+    ``results`` has the verdicts of each koan that ran, by its lesson's file and name.
     """
     ran = {relative for relative, _ in results}
     parts = sorted({lesson.part for lesson in course.lessons if lesson.relative in ran})

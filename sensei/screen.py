@@ -297,7 +297,9 @@ def _revealed(step: Step, verdict: Verdict, width: int) -> Iterator[Line]:
 
 def _declined(step: Step) -> str:
     """Why nothing is revealed."""
-    if not step.tried or (step.koan and step.koan.note.is_prediction):
+    kind = step.verdict.kind if step.verdict else Kind.BLANK
+    is_prediction = step.koan is not None and step.koan.note.is_prediction
+    if not step.tried or (is_prediction and kind is Kind.REFUSED):
         return "Write a guess first: an answer sticks when it meets one."
     if step.koan and step.koan.solution is None:
         return "The solutions are not in this copy of the course."

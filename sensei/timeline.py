@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
 from typing import Any
 
+from sensei.comparing import is_number, near
+
 Value = float | list[float] | str | None
 
 MOST_ROWS = 12
@@ -63,10 +65,9 @@ def misses(found: Any, predicted: Any) -> list[Miss]:
         pairs = [(found.get(key), value) for key, value in predicted.items()]
     elif isinstance(predicted, list | tuple) and isinstance(found, list | tuple):
         pairs = list(zip(found, predicted, strict=False))
-    elif _is_number(predicted) and not _near(found, predicted):
-        if _is_number(found):
-            return [Miss(float(predicted), float(found))]
-        return [Miss(float(predicted), None)] if found is None else []
+    elif is_number(predicted) and not near(found, predicted):
+        is_told = found is None or is_number(found)
+        return [Miss(predicted, found)] if is_told else []
     else:
         return []
     return [miss for pair in pairs for miss in misses(*pair)]
@@ -297,26 +298,29 @@ def remarks(events: Iterable[Event], pairs: Iterable[Miss]) -> Iterator[str]:
     be about something else.
     """
     changes = [change for event in events for change in _numbers(event)]
+    ends = {change.name: change.after for change in changes}
     for miss in dict.fromkeys(pairs):
-        asked = {c.name for c in changes if _is_the(c.after, miss.right)}
+        held = {c.name for c in changes if _is_the(c.after, miss.right)}
+        hold = {name for name, last in ends.items() if _is_the(last, miss.right)}
+        asked = hold or held  # what it is in the end goes before what it was once
         of_it = [change for change in changes if change.name in asked]
         if remark := _remark(miss.wrote, of_it):
             yield remark
 
 
 def _is_the(value: object, right: float | None) -> bool:
-    return value is None if right is None else _near(value, right)
+    return value is None if right is None else near(value, right)
 
 
 def _remark(wrote: float, changes: Sequence[Event]) -> str | None:
     number = value_text(wrote)
     for i, change in enumerate(changes):
         piled = change.before not in (None, 0.0) and change.after not in (None, 0.0)
-        if piled and _near(_added(change), wrote):
+        if piled and near(_added(change), wrote):
             return f"{number} is what line {change.line} alone added to {change.name}."
         same = [c for c in changes if (c.name, c.leaf) == (change.name, change.leaf)]
         later = [c for c in changes[i + 1 :] if c in same]
-        if later and _near(change.after, wrote):
+        if later and near(change.after, wrote):
             return f"{change.name} was {number} {_when(change, later[0], same)}"
     return None
 
@@ -335,13 +339,3 @@ def _when(change: Event, later: Event, same: Sequence[Event]) -> str:
 
 def _often(count: int) -> str:
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _near(left: object, right: object) -> bool:
-    if not (_is_number(left) and _is_number(right)):
-        return False
-    return left == right or math.isclose(left, right, rel_tol=1e-5, abs_tol=1e-9)  # type: ignore[arg-type]

@@ -128,7 +128,8 @@ class _Watcher:
                 now = time.monotonic()
                 if watch is None or done or now < watch.ends:
                     self.wakes = 0.0 if watch is None or done else watch.ends
-                    self.news.wait(self.wakes - now if self.wakes else None)
+                    wait = min(self.wakes - now, threading.TIMEOUT_MAX)
+                    self.news.wait(wait if self.wakes else None)
                     continue
                 if watch.is_debugged():
                     watch.ends = now + watch.limits.seconds

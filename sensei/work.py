@@ -51,7 +51,7 @@ class Work:
         self.unknown: list[Unreadable] = []  # in a koan whose name can't be read
         self.fault: Unreadable | None = None
         self._attempts: dict[str, Attempt | Verdict] = {}
-        self.outcomes: dict[tuple[object, ...], Any] = {}  # of examples, see judge
+        self.outcomes: dict[tuple[object, ...], Any] = {}  # of examples, see diagnosis
         try:
             self.text = source.decode(data)
             pieces = source.parse_pieces(self.text)
@@ -78,7 +78,9 @@ class Work:
     def helpers(self) -> frozenset[str]:
         """The functions of the lesson that only look."""
         pristine = self.lesson.pristine
-        return looking.helpers(pristine.tree.body if pristine else self.around)
+        if pristine:
+            return pristine.helpers
+        return looking.helpers(self.around, self.lesson.course.koans)
 
     @cached_property
     def lines(self) -> list[str]:
@@ -133,11 +135,7 @@ class Work:
         function = self.function(koan)
         if isinstance(self.frame, Exception):
             raise self.frame
-        try:
-            return koan.fill_in(function, self.helpers)
-        except RecursionError:
-            reason = "it is far longer than it was"
-            raise NotAsGiven(reason, function.lineno) from None
+        return koan.fill_in(function, self.helpers)
 
     def attempt(self, koan: Koan) -> Attempt | Verdict:
         """A koan that may be run, or the verdict that it comes to without a run."""
@@ -191,13 +189,7 @@ class Work:
 
     def scope(self, koan: Koan, fill: Fill) -> Scope:
         """The names that a koan gives to its fill."""
-        pristine = self.lesson.pristine
-        if pristine is None or koan.pristine is None:
-            return scope_of(self.around, self.function(koan), fill)
-        if koan.name not in pristine.scopes:
-            scope = scope_of(pristine.tree.body, koan.pristine)
-            pristine.scopes[koan.name] = scope
-        return pristine.scopes[koan.name]
+        return koan.scope or scope_of(self.around, self.function(koan), fill)
 
     def example(self, koan: Koan, text: str, filename: str = "") -> Attempt:
         """The koan with another fill, in this same file, on the lines it has here.
@@ -238,6 +230,13 @@ class Work:
         except NotAsGiven as change:
             return change
 
+    @property
+    def _given(self) -> list[ast.stmt]:
+        """Where the frame was changed: what was given, or else what there is."""
+        pristine = self.lesson.pristine
+        body = pristine.tree.body if pristine else self.around
+        return [node for node in body if not _is_koan(node)]
+
     @cached_property
     def module(self) -> ModuleType:
         """The lesson as a module, its koans not in it yet; raises NotImportable."""
@@ -245,7 +244,7 @@ class Work:
         module.__file__ = self.path
         lines = [f"{line}\n" for line in self.lines]
         linecache.cache[self.path] = len(self.text), None, lines, self.path
-        body = self.frame if isinstance(self.frame, list) else self.around
+        body = self.frame if isinstance(self.frame, list) else self._given
         try:
             with importable(module):
                 exec(compiled(body, self.path), vars(module))
@@ -255,7 +254,7 @@ class Work:
             raise _not_importable(error, self.path) from error
         return module
 
-    @cached_property
+    @property
     def modules(self) -> dict[str, ModuleType]:
         """The modules that the lesson imports, by the names that it has for them."""
         names = vars(self.module).items()
@@ -278,9 +277,13 @@ def read(lesson: Lesson, path: Path) -> Work:
         if len(_known) >= KNOWN:
             _known.clear()
         _known[key] = Work(lesson, data, str(path))
-    for name in ("module", "modules"):
-        vars(_known[key]).pop(name, None)
     return _known[key]
+
+
+def forget_modules() -> None:
+    """A run begins: what an earlier one in this process did to a module is gone."""
+    for work in _known.values():
+        vars(work).pop("module", None)
 
 
 # ---------------------------------------------------------------- around the koans

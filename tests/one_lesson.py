@@ -40,7 +40,7 @@ def lesson_of(solution: str, notes: Sequence[Note], with_solution=True) -> Lesso
     lesson = Lesson(COURSE, "test_01_x")
     koans = {note.name: note for note in notes}
     texts = LessonNotes("say", "learned", "caught", "https://x.org", koans)
-    given = Pristine(solution.encode(), texts) if with_solution else None
+    given = Pristine(solution.encode(), texts, COURSE.koans) if with_solution else None
     vars(lesson).update(notes=texts, pristine=given)  # instead of reading files
     return lesson
 

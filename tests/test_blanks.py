@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import textwrap
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,8 @@ from sensei import looking, source
 from sensei.blanks import Fill, Fit, Misfit, alike, find_blanks, locate, match
 
 quick = settings(max_examples=20, deadline=None, database=None)
+
+KOANS = Path(__file__).parent.parent / "koans"
 
 
 def parse(text: str) -> ast.Module:
@@ -217,9 +220,9 @@ def test_everything_else_is_not_free(one, other):
     ],
 )
 def test_a_print_only_looks_if_all_that_it_calls_only_looks(code, looks):
-    """As the functions do that a lesson imports."""
+    """As the functions do that a lesson imports from a file beside it."""
     body = parse(f"from slate import slate\n{code}").body
-    assert looking.only_looks(body[1], looking.helpers(body)) is looks
+    assert looking.only_looks(body[1], looking.helpers(body, KOANS)) is looks
 
 
 @pytest.mark.parametrize(

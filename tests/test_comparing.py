@@ -51,7 +51,7 @@ def shaken(draw, value):
     if isinstance(value, dict):
         return {key: draw(shaken(item)) for key, item in value.items()}
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return value + draw(st.floats(-1e-9, 1e-9))
+        return value + draw(st.floats(-9e-10, 9e-10))
     return value
 
 

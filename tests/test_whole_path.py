@@ -33,6 +33,10 @@ def solved(tmp_path_factory):
     return copy_course(tmp_path_factory.mktemp("path") / "solved", solved=True)
 
 
+def place_of(koan):
+    return koan.lesson.relative, koan.name
+
+
 def test_a_clean_checkout_shows_the_path_and_the_first_blank(tmp_path):
     code, output = run_pytest(copy_course(tmp_path / "fresh"), "-p", "no:sugar")
     assert code == 1
@@ -105,12 +109,12 @@ def test_filling_the_blanks_one_by_one_moves_next_on_to_the_ending(tmp_path):
     assert course is not None
     main = [lesson for lesson in course.lessons if not lesson.part]
     koans = [koan for lesson in main for koan in lesson.koans.values()]
-    [part] = progress(course, {koans[0].id: [Verdict(Kind.BLANK)]})
+    [part] = progress(course, {place_of(koans[0]): [Verdict(Kind.BLANK)]})
     results = {}
     for koan, following in zip(koans, [*koans[1:], None], strict=True):
         assert part.next and part.next.name == koan.name
         fill_in(koan)
-        results[koan.id] = [Verdict(Kind.PASSED, koan.note.because)]
+        results[place_of(koan)] = [Verdict(Kind.PASSED, koan.note.because)]
         [part] = progress(course, results)
         assert part.last_solved and part.last_solved.name == koan.name
         is_last_of_lesson = following is None or following.lesson is not koan.lesson

@@ -15,7 +15,7 @@ from sensei.attempt import Attempt
 from sensei.lesson import Lesson, NotAsGiven
 from sensei.source import Unreadable
 from sensei.verdicts import Kind, Verdict
-from sensei.work import NotImportable, Work, read
+from sensei.work import NotImportable, Work, forget_modules, read
 from this_course import filled
 
 quick = settings(max_examples=60, deadline=None, database=None)
@@ -54,7 +54,7 @@ FREE = [
     ('"""01  Adding\n\n1 + 1 is 2.\n"""\n', ""),
     ("    What is their sum?", "    I don't know."),
     # what learners write to look
-    ("    a, b = 1, 2", "    print(1)\n    a, b = (1, 2)\n    print(look(a), b)"),
+    ("    a, b = 1, 2", "    print(1)\n    a, b = (1, 2)\n    print(abs(a), b)"),
     ("    a, b = 1, 2", "    breakpoint()\n    a, b = 1, 2"),
     ("    a, b = 1, 2", "    import pdb; pdb.set_trace()\n    a, b = 1, 2"),
     ("WEIGHTS = ", "print('hello')\nWEIGHTS = "),
@@ -434,6 +434,7 @@ def test_a_file_that_is_read_again_runs_in_a_module_of_its_own(tmp_path):
     path = tmp_path / "test_01_x.py"
     path.write_text(RUNS, "utf-8")
     read(RUNNING, path).module.WEIGHTS.append(9)
+    forget_modules()
     assert read(RUNNING, path).module.WEIGHTS == [1, 2]
     path.write_text(edited(("== 3", "== 4"), text=RUNS), "utf-8")
     assert read(RUNNING, path).attempt(RUNNING.koans["test_sum"]).wrote == "4"
