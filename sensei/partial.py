@@ -92,7 +92,7 @@ def _check_length(found: Sequence[Any], wrote: Any, name: str) -> None:
     if len(wrote) != len(found):
         if name:
             raise Shape(name, f"a list of {len(found)} is asked for.")
-        if any(map(is_list, found)) and not any(map(is_list, wrote)):
+        if wrote and any(map(is_list, found)) and not any(map(is_list, wrote)):
             raise Shape("", "lists in a list are asked for.")
         entries = "1 entry" if len(wrote) == 1 else f"{len(wrote)} entries"
         raise Shape("", f"yours has {entries}; that is not how many there are.")

@@ -833,7 +833,7 @@ SHAPES = {
     "[(None, 2.0), (0.0, 1.0)]": "Entry 2.2 does not hold.",
     "[(0, 2.0), (0.5, 1.5)]": "Entries 1.1 and 2.1 do not hold.",
     "((1, 1), (1, 1))": "None of the entries holds.",
-    "[None, 2.0, 0.0, 1.5]": "Yours has 4 entries; that is not how many there are.",
+    "[None, 2.0, 0.0, 1.5]": "Lists in a list are asked for.",
     "[(None, 2.0)]": "Yours has 1 entry; that is not how many there are.",
     "[None, (0.0, 1.5)]": "In place of entry 1, a list of 2 is asked for.",
     "[(None, 2.0), (0.0,)]": "In place of entry 2, a list of 2 is asked for.",
