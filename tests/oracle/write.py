@@ -7,7 +7,8 @@ of the path, the verdict on its solution, on each other right answer and on each
 mistake. A mistake with `...` in it is a pattern, not an answer: it is written down
 unjudged. Koans run on the CPU, one after the other in this one process.
 
-It was first written before the engine was built anew. Write it again with another
+It was first written before the engine was built anew, and then with that. Of 706
+answers that both knew none changed its kind of verdict. Write it again with another
 engine and let compare.py show what that engine says otherwise. What code raises is
 quoted in torch's own words, so compare what the same release of torch ran.
 """
