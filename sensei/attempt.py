@@ -197,3 +197,13 @@ def compiled(body: list[ast.stmt], filename: str) -> CodeType:
     """Code of statements as they are, whatever this process was started with."""
     module = ast.Module(body, [])
     return compile(module, filename, "exec", dont_inherit=True, optimize=0)
+
+
+def line_in(error: BaseException, filename: str) -> int:
+    """The deepest line of a file in a traceback; 0 if it is not there."""
+    line, trace = 0, error.__traceback__
+    while trace:
+        if trace.tb_frame.f_code.co_filename == filename:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line

@@ -19,7 +19,7 @@ from typing import Any, TextIO
 import pytest
 
 from sensei import comparing
-from sensei.attempt import IN_THE_FILL, REPORT, Attempt
+from sensei.attempt import IN_THE_FILL, REPORT, Attempt, line_in
 from sensei.timeline import Event
 from sensei.watchdog import Limits, time_limit
 from sensei.work import importable
@@ -148,22 +148,12 @@ class _Reports:
     def outcome(self, error: BaseException | None) -> Outcome:
         raised, skipped = None, None
         if error is not None:
-            line = _line_of(error, self.attempt.filename)
+            line = line_in(error, self.attempt.filename)
             place = self.attempt.place(line)
             raised = Raised(error, line or self.attempt.fill.line, place)
         if raised and isinstance(error, SKIPS) and raised.place != IN_THE_FILL:
             raised, skipped = None, str(error)
         return Outcome(tuple(self.checks), raised, skipped, tuple(self.marks))
-
-
-def _line_of(error: BaseException, filename: str) -> int:
-    """The deepest line of a file in a traceback; 0 if it is not there."""
-    line, trace = 0, error.__traceback__
-    while trace:
-        if trace.tb_frame.f_code.co_filename == filename:
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line
 
 
 # ---------------------------------------------------------------- around a run

@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from sensei import allowed, blanks, edit, faults, looking, source
-from sensei.attempt import Attempt, compiled
+from sensei.attempt import Attempt, compiled, line_in
 from sensei.blanks import Fill
 from sensei.lesson import Koan, Lesson, NotAsGiven, functions
 from sensei.scope import Scope, scope_of
@@ -341,10 +341,6 @@ def importable(module: ModuleType) -> Iterator[None]:
 
 
 def _not_importable(error: BaseException, path: str) -> NotImportable:
-    line, trace = 1, error.__traceback__
-    while trace:
-        if trace.tb_frame.f_code.co_filename == path:
-            line = trace.tb_lineno
-        trace = trace.tb_next
     first = (str(error).splitlines() or [""])[0]
-    return NotImportable(f"Importing this file: {type(error).__name__}: {first}", line)
+    sentence = f"Importing this file: {type(error).__name__}: {first}"
+    return NotImportable(sentence, line_in(error, path) or 1)
