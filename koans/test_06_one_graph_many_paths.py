@@ -2,7 +2,8 @@
 
 While you compute a penalty, PyTorch records how: that record is the graph.
 backward() walks it from the penalty back to the leaves. Along a path the
-slopes multiply; where several paths reach one leaf, each adds its own.
+slopes multiply; where several paths reach one leaf, their slopes are added
+up, and the sum goes on the slate.
 
     >>> x = torch.tensor(5.0, requires_grad=True)
     >>> h = 4 * x
@@ -13,10 +14,14 @@ slopes multiply; where several paths reach one leaf, each adds its own.
 
 One path leads through h and brings 3 * 4, the other brings 2.
 
-- The graph keeps the numbers that its slopes need. backward() throws them
-  away when it has used them; backward(retain_graph=True) keeps them.
+- The graph holds the tensors that its slopes are made from (the tensors, no
+  copies of them). backward() throws them out when it has used them;
+  backward(retain_graph=True) keeps them.
 - h was computed, so it is no leaf: slopes pass through it and leave nothing
   in h.grad, unless you called h.retain_grad() before.
+- h.detach() is the same number without the record: no slope passes there.
+- cell = torch.nn.RNNCell(1, 1, bias=False) has two weights, and cell(x, h)
+  makes the next state from a pixel x and the last state h.
 """
 
 import torch
@@ -38,8 +43,8 @@ def test_one_pixel_in_two_places(device):
 
 
 def test_backward_twice(device):
-    """The first backward() throws a's graph away; b's graph is kept. Both penalties
-    then go backward a second time. What is on each slate?"""
+    """The first backward() throws out what a's graph holds; b's graph is kept. Both
+    penalties then go backward a second time. What is on each slate?"""
     a = torch.tensor(3.0, device=device, requires_grad=True)
     penalty = a * a
     penalty.backward()
@@ -92,6 +97,20 @@ def test_one_step_for_two_heads(device):
     assert train(lambda h: 3 * h, lambda h: -h, 4.0, 2.0, 5.0) == [8.0, 4.0, 10.0]
 
 
+def test_a_backward_from_three_numbers(device):
+    """backward() starts from one number. y has three, so it wants a gradient as well:
+    three numbers, one for each of y's. q's penalties are summed, and go backward
+    without one. What is on each slate?"""
+    x = torch.tensor([1.0, 2.0, 4.0], device=device, requires_grad=True)
+    y = x * x
+    y.backward(gradient=torch.tensor([3.0, 1.0, 0.5], device=device))
+
+    q = torch.tensor([1.0, 2.0, 4.0], device=device, requires_grad=True)
+    (q * q).sum().backward()
+
+    assert [slate(x), slate(q)] == __
+
+
 def test_a_tensor_in_between(device):
     """x is 2 and h is computed from it, so h is no leaf; but it retains its slope.
     Two backwards: what is on [h's slate, x's slate] after each?"""
@@ -120,18 +139,25 @@ def test_a_layer_used_twice(device):
     assert [count, slate(layer.weight)] == __
 
 
-def test_picked_and_repeated(device):
-    """x has three pixels, and three picks are made from it. y is a single pixel,
-    expanded to a row of four. What is on each slate?"""
-    x = torch.tensor([7.0, 8.0, 9.0], device=device, requires_grad=True)
-    picked = x[[0, 0, 2]]
-    picked.sum().backward()
+def test_a_state_carried_over(device):
+    """w is 2, and a state h starts at 1. In each of three rounds h becomes w * h and
+    goes backward. In one loop h keeps its whole record, in the other it is detached
+    after each round. What is on w's slate after each round? Two lists of three."""
 
-    y = torch.tensor(7.0, device=device, requires_grad=True)
-    row = y.expand(4)
-    row.sum().backward()
+    def three_rounds(detach):
+        w = torch.tensor(2.0, device=device, requires_grad=True)
+        h = torch.tensor(1.0, device=device)
+        seen = []
+        for _ in range(3):
+            h = w * h
+            h.backward(retain_graph=True)
+            seen.append(slate(w))
+            if detach:
+                h = h.detach()
+        return seen
 
-    assert [slate(x), slate(y)] == __
+    kept, detached = three_rounds(detach=False), three_rounds(detach=True)
+    assert [kept, detached] == __
 
 
 def test_a_step_in_between(device):
@@ -172,17 +198,49 @@ def test_a_pixel_to_train(device):
     """p = torch.tensor(start, requires_grad=True).to(device, dtype) stood here, and
     SGD refused it: "can't optimize a non-leaf Tensor". Write a p that it can train."""
 
-    def train(start, dtype):
-        target = torch.ones(1, device=device)
+    def train(start, dtype, device):
         p = __
+        if device == "meta":  # a device without numbers, and every machine has it
+            return p.device.type
         optimizer = torch.optim.SGD([p], lr=0.25)
-        (p - target).pow(2).backward()
+        (p - 1.0).pow(2).backward()
         found = slate(p)
         optimizer.step()
         return [p.dtype, found, p.item()]
 
-    assert train([0.5], torch.float64) == [torch.float64, -1.0, 0.75]
-    assert train([3.0], torch.bfloat16) == [torch.bfloat16, 4.0, 2.0]
+    assert train([0.5], torch.float64, device) == [torch.float64, -1.0, 0.75]
+    assert train([3.0], torch.bfloat16, device) == [torch.bfloat16, 4.0, 2.0]
+    assert train([2.0], torch.float32, "meta") == "meta"
+
+
+def test_a_state_that_runs_on(device):
+    """An RNN reads long sequences in pieces. The state h runs on from piece to piece,
+    and a step is taken after each. "Trying to backward through the graph a second
+    time", it said at the second piece. Write what happens to a piece, wipe and all:
+    xs are its pixels, and y is what h should be after the last of them."""
+
+    def train(cell, loss_fn, optimizer, pieces):
+        h = torch.zeros(1, 1, device=device)
+        for xs, y in pieces:
+            __
+
+    def run(*pieces):
+        cell = torch.nn.RNNCell(1, 1, False, "relu", device=device)
+        torch.nn.init.constant_(cell.weight_ih, 1.0)  # h = relu(1 * x + 0.5 * h)
+        torch.nn.init.constant_(cell.weight_hh, 0.5)
+        weights = [cell.weight_ih, cell.weight_hh]
+        optimizer = torch.optim.SGD(weights, lr=0.125)
+        found = []
+        optimizer.register_step_pre_hook(
+            lambda *_: found.append([slate(weight) for weight in weights])
+        )
+        rows = (torch.tensor(piece, device=device).view(-1, 1, 1) for piece in pieces)
+        train(cell, torch.nn.MSELoss(), optimizer, [(r[:-1], r[-1]) for r in rows])
+        return found
+
+    three = run([1.0, 2.0, 1.5], [1.0, 2.0, 2.0], [2.0, 1.0])  # the last is y
+    assert three == [[5.0, 2.0], [-4.5, -3.25], [6.125, 3.0625]]
+    assert run([2.0, 1.0], [2.0, 2.0, 4.0]) == [[4.0, 0.0], [-12.0, -12.0]]
 
 
 def test_review_one_graph_five_events(device):

@@ -5,11 +5,12 @@ all. Zero: there is a slope on it, and the slope is 0.0. So far step() moved p
 against its slate by lr * slope. Most optimizers do more than that:
 
     weight decay d    adds d * p to the slope, so p shrinks towards 0
-                      (p = 10, d = 0.25, slope 0: the step sees 2.5)
+                      (p = 10, d = 0.25, slope 0: the step sees 2.5);
+                      AdamW shrinks p beside the slope, by lr * d * p
     momentum m        remembers a velocity = m * (the last velocity) + slope,
                       and moves p by lr * velocity
-    Adam              remembers a mean of the slopes and of their squares, and
-                      moves p by about lr, however large the slope is
+    Adam              remembers a mean of the slopes and of their squares; its
+                      first steps are of about lr, however large the slope
 
 Two steps with momentum 0.5, on slopes of 4: the velocity is 4, then
 0.5 * 4 + 4 = 6.
@@ -191,6 +192,41 @@ def test_a_harder_picture(device):
     optimizer.step()
 
     assert found == __
+
+
+def test_freezing_with_slates_that_stay(device):
+    """From batch freeze_at on the backbone is to stay where it is, and the head is to
+    train on, velocity and all. This loop keeps its slates in place: it wipes them to
+    zeros. Write what freezes the backbone. run() gives the places after each batch."""
+
+    def train(model, loss_fn, optimizer, batches, freeze_at):
+        backbone, head = model
+        for i, (x, y) in enumerate(batches):
+            if i == freeze_at:
+                __
+            loss = loss_fn(model(x), y)
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=False)
+
+    def run(freeze_at, **settings):
+        model = torch.nn.Sequential(layer(device), layer(device))
+        groups = [{"params": part.parameters()} for part in model]
+        optimizer = torch.optim.SGD(groups, lr=0.25, **settings)
+        places = []
+
+        def batches():
+            for rows in ([[1.0, 2.0]], [[1.0, 2.0], [1.0, 3.0]], [[1.0, -1.0]]):
+                yield torch.tensor(rows, device=device).split(1, dim=1)
+                places.append([part.weight.item() for part in model])
+
+        train(model, torch.nn.MSELoss(), optimizer, batches(), freeze_at)
+        return places
+
+    assert run(1) == [[1.5, 1.5], [1.5, 1.6875], [1.5, -0.9609375]]
+    assert run(1, momentum=0.5) == [[1.5, 1.5], [1.5, 1.9375], [1.5, -0.7734375]]
+    assert run(2, momentum=0.5)[1:] == [[1.9375, 1.9375], [1.9375, -2.4490966796875]]
+    assert run(1, weight_decay=0.5)[:2] == [[1.375, 1.375], [1.375, 1.6220703125]]
 
 
 def test_review_five_steps(device):
