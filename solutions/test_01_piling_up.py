@@ -14,8 +14,9 @@ A negative slope says: make p larger. A positive one: make p smaller.
     -0.5
 
 requires_grad=True asks for slopes. A tensor that you create yourself and that
-asks for slopes is called a leaf, and it is the leaves that have slates.
-slate(p) reads p.grad as plain Python: a number, or None.
+asks for slopes is called a leaf. Unless you ask for more, it is leaves alone
+that backward() writes for. slate(p) reads p.grad as plain Python: a number, or
+None.
 
 __ is a blank. Replace it by what you expect, then run pytest. You may write
 arithmetic: 2 * (0.5 - 0.75) is as good as -0.5. approx(x) means x, give or
@@ -100,3 +101,26 @@ def test_which_comparisons_hold(device):
         slate(q) == 0.25,
         slate(q) == approx(0.25),
     ] == [False, True, True, True]
+
+
+def test_what_one_batch_brought(device):
+    """A loop as you may have one at home: a model, a loss function, batches of rows.
+    Nobody wipes, so its log showed the sum of all batches so far. Which number is to
+    go into the log, to say what the backward() of this batch alone has added?"""
+
+    def log_of(start, *batches):
+        model = torch.nn.Linear(1, 1, bias=False, device=device)  # weight * x
+        torch.nn.init.constant_(model.weight, start)
+        loss_fn = torch.nn.MSELoss()  # (model(x) - y)**2, and the mean over all rows
+        log = []
+        for rows in batches:
+            x, y = torch.tensor(rows, device=device).float().split(1, dim=1)
+            before = slate(model.weight)
+            loss = loss_fn(model(x), y)
+            loss.backward()
+            alone = slate(model.weight) - (before or 0)
+            log.append(alone)
+        return log
+
+    assert log_of(1.0, [(1, 2)], [(2, 1)], [(3, 4), (1, 3)]) == [-2.0, 4.0, -5.0]
+    assert log_of(2.0, [(2, 3), (4, 1)], [(2, 4)], [(1, 1)]) == [30.0, 0.0, 2.0]

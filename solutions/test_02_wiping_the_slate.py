@@ -3,7 +3,7 @@
 Feedback stays on the slate until somebody wipes it. The slate is a tensor like
 any other, with one place for each number in p. Below, its second place is
 wiped by hand before the same feedback comes again. (.sum() makes one penalty
-out of two: backward() wants a single number to start from.)
+out of two: by itself, backward() starts from a single number.)
 
     >>> p = torch.tensor([0.5, 1.0], requires_grad=True)
     >>> (p - 0.75).pow(2).sum().backward()
@@ -55,7 +55,7 @@ def test_a_wipe_in_between(device):
 
 
 def test_a_wipe_for_every_pixel(device):
-    """wipe() gets pixels two at a time: first new ones, then three pairs that have
+    """wipe() gets pixels two at a time: one new pair, then three pairs that have
     feedback. Under which condition is there a slate to wipe?"""
 
     def wipe(p):
@@ -63,13 +63,15 @@ def test_a_wipe_for_every_pixel(device):
             p.grad.zero_()
         return slate(p)
 
+    def new(*pair):
+        return torch.tensor(pair, device=device, requires_grad=True)
+
     def used(*pair):
-        p = torch.tensor(pair, device=device, requires_grad=True)
+        p = new(*pair)
         (p - 0.75).pow(2).sum().backward()
         return p
 
-    new = torch.tensor([0.5, 1.0], device=device, requires_grad=True)
-    assert wipe(new) is None
+    assert wipe(new(0.5, 1.0)) is None
     assert wipe(used(0.25, 0.5)) == [0.0, 0.0]
     assert wipe(used(1.0, 1.25)) == [0.0, 0.0]
     assert wipe(used(0.5, 1.0)) == [0.0, 0.0]
@@ -131,6 +133,41 @@ def test_three_cells_of_a_notebook(device):
     cell_3 = slate(x)
 
     assert [cell_1, cell_2, cell_3] == [4.0, 16.0, 5.0]
+
+
+def test_a_clean_slate_for_every_batch(device):
+    """The log of lesson 01 again, now [weight, weight, bias] for each batch. Each, the
+    first one too, is to start on clean slates. What is to be put on each of the two?
+    (A slate is for numbers: the last check asks that none of them has a graph.)"""
+    graphs = []
+
+    def log_of(start, *batches):
+        model = torch.nn.Linear(2, 1, device=device)
+        for (
+            p
+        ) in model.parameters():  # the weight, which holds two numbers, and the bias
+            torch.nn.init.constant_(p, start)
+        loss_fn = torch.nn.MSELoss()
+        log = []
+        for rows in batches:
+            x, y = torch.tensor(rows, device=device).float().split([2, 1], dim=1)
+            for p in model.parameters():
+                p.grad = None
+            loss_fn(model(x), y).backward()
+            log.append([*slate(model.weight)[0], slate(model.bias)])
+            graphs.append(any(p.grad.requires_grad for p in model.parameters()))
+        return log
+
+    assert log_of(1.0, [(1, 2, 3)], [(2, 0, -1), (4, 1, 2)], [(1, 2, 3)]) == [
+        [2.0, 4.0, 2.0],
+        [24.0, 4.0, 8.0],
+        [2.0, 4.0, 2.0],
+    ]
+    assert log_of(0.0, [(1, 1, -2), (3, 1, 0)], [(0, 0, 5)]) == [
+        [2.0, 2.0, 2.0],
+        [0.0, 0.0, -10.0],
+    ]
+    assert graphs == [False] * 5
 
 
 def test_review_five_events(device):

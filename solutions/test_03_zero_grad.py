@@ -1,8 +1,10 @@
 """03  zero_grad
 
 An optimizer holds a list of parameters: the pixels it may move. With
-optimizer.step() it moves each of them against what its slate says, by
-lr * p.grad. With optimizer.zero_grad() it wipes them all in one call. A
+optimizer.step() it moves each of them against what its slate says; plain SGD
+moves it by lr * p.grad. With optimizer.zero_grad() it wipes them all in one
+call. There is one slate, and it belongs to p, not to a loss and not to an
+optimizer: all that go backward, step or wipe meet at the same p.grad. A
 training step is four lines, and the wipe for all parameters is at its head:
 
     >>> p = torch.tensor(1.0, requires_grad=True)
@@ -13,6 +15,9 @@ training step is four lines, and the wipe for all parameters is at its head:
     >>> optimizer.step()          # p = 1.0 - 0.25 * 2.0
     >>> [slate(p), p.item()]
     [2.0, 0.5]
+
+optimizer.register_step_pre_hook(f) has f called just before every step(): the
+last code koan uses it to note down what a step finds on the slates.
 """
 
 import torch
@@ -100,18 +105,6 @@ def test_three_steps_each(device):
     assert path == {"p": [-1.0, -3.0, -6.0], "q": [-1.0, -2.0, -3.0]}
 
 
-def test_two_steps_in_a_row(device):
-    """One backward(), and step() stands there twice. Where is w, and what is
-    on its slate?"""
-    w = torch.tensor(2.0, device=device, requires_grad=True)
-    optimizer = torch.optim.SGD([w], lr=0.5)
-    (3 * w).backward()
-    optimizer.step()
-    optimizer.step()
-
-    assert [w.item(), slate(w)] == [-1.0, 3.0]
-
-
 def test_four_places_for_the_wipe(device):
     """One wipe a pass, at A, B, C or D. p starts at 1.0; the slope of p**2 is
     2 * p. For each of the four places: where is p after two passes?"""
@@ -168,6 +161,42 @@ def test_the_order_of_three_calls(device):
     assert train(lambda p, q: p.pow(2) + q, steps=1) == [0.5, -0.25]
     assert train(lambda p, q: p.pow(2) + q, steps=2) == [0.25, -0.5]
     assert train(lambda p, q: 3 * p - 2 * q, steps=3) == [-1.25, 1.5]
+
+
+def test_two_layers_one_optimizer(device):
+    """The optimizer moves the head alone; the log is for the slopes of both layers,
+    [base, head], at each step. Somebody wrote optimizer.zero_grad() at the beginning,
+    and base's numbers grow and grow. Write all that comes after the loss."""
+    heads = []
+
+    def train(*batches):
+        base = torch.nn.Linear(1, 1, bias=False, device=device)
+        head = torch.nn.Linear(1, 1, bias=False, device=device)
+        model = torch.nn.Sequential(base, head)  # head(base(x))
+        for p in model.parameters():
+            torch.nn.init.ones_(p)
+        loss_fn = torch.nn.MSELoss()
+        optimizer = torch.optim.SGD(head.parameters(), lr=0.25)
+        log = []
+        optimizer.register_step_pre_hook(
+            lambda *_: log.append([slate(base.weight), slate(head.weight)])
+        )
+        for rows in batches:
+            x, y = torch.tensor(rows, device=device).float().split(1, dim=1)
+            loss = loss_fn(model(x), y)
+            model.zero_grad()
+            loss.backward()
+            optimizer.step()
+        heads.append(head.weight.item())
+        return log
+
+    assert train([(1, 3)], [(2, 3)], [(1, 1), (1, 2)]) == [
+        [-4.0, -4.0],
+        [8.0, 4.0],
+        [-1.0, -1.0],
+    ]
+    assert train([(2, 1)], [(1, 0), (1, 3)]) == [[4.0, 4.0], [0.0, -3.0]]
+    assert heads == [1.25, 0.75]
 
 
 def test_review_weight_and_input(device):

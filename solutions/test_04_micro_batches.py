@@ -5,7 +5,7 @@ to be the huge one: send the first through, backward(); send the next through,
 backward(). The slate adds them up, and nobody wipes in between. Then comes
 one step. The small batches are called micro-batches.
 
-In this lesson a pixel x gives the loss w * x, so its slope for w is x. Of a
+In this lesson a pixel x gives the loss w * x, so its slope for w is x, and of a
 mean of losses the slope is the mean of the x. A batch sent through whole:
 
     >>> w = torch.tensor(1.0, requires_grad=True)
@@ -14,15 +14,16 @@ mean of losses the slope is the mean of the x. A batch sent through whole:
     >>> slate(w)
     5.0
 
-Optimizers read a slate in different ways. SGD moves by lr times what is on it;
-with momentum it also goes on a little in the direction of earlier steps. Adam
-and AdamW divide what is on the slate by its usual size in the steps so far.
+SGD moves by lr times what is on a slate; with momentum it also goes on a little
+in the direction of earlier steps. Adam and AdamW divide what is on the slate by
+its usual size in the steps so far, this one among them, and move by lr times that.
 """
 
 import torch
 from pytest import approx
 from sensei import __
 from slate import slate
+from torch.utils.data import DataLoader, TensorDataset
 
 
 def test_two_means(device):
@@ -185,6 +186,56 @@ def test_the_division_forgotten(device):
     ]
     changes = [first_step(m, 4) != approx(first_step(m, 1)) for m in makers]
     assert changes == [True, True, False, False]
+
+
+def test_a_smaller_rate_instead(device):
+    """Four micro-batches, of slope 2 each, and one step with lr 0.5. One loop divides
+    each loss by 4. Another divides lr by 4 in its place. Where do both land with SGD,
+    where both with Adam? Write four numbers: SGD's two, then Adam's two."""
+
+    def one_step(make_optimizer, loss_by, lr_by):
+        p = torch.tensor(8.0, device=device, requires_grad=True)
+        optimizer = make_optimizer([p], lr=0.5 / lr_by)
+        for _ in range(4):
+            (2 * p / loss_by).backward()
+        optimizer.step()
+        return p.item()
+
+    landed = [
+        one_step(torch.optim.SGD, loss_by=4, lr_by=1),
+        one_step(torch.optim.SGD, loss_by=1, lr_by=4),
+        one_step(torch.optim.Adam, loss_by=4, lr_by=1),
+        one_step(torch.optim.Adam, loss_by=1, lr_by=4),
+    ]
+    assert landed == approx([7.0, 7.0, 7.5, 7.875])
+
+
+def test_a_dataloader_with_a_rest(device):
+    """A loop as you may have one at home. A DataLoader hands out size rows at a time,
+    and what is left at the end; no step comes before all are through. What must go to
+    backward(), so that any size leaves what loss_fn leaves of all rows at once?"""
+
+    def load(rows, size):
+        x, y = torch.tensor(rows, device=device).split([1, 2], dim=1)
+        return DataLoader(TensorDataset(x, y), batch_size=size)
+
+    def accumulate(rows, size):
+        model = torch.nn.Linear(1, 2, bias=False, device=device)
+        torch.nn.init.ones_(model.weight)
+        loss_fn = torch.nn.MSELoss()  # the mean of all numbers: a row of y has two
+        loader, total = load(rows, size), len(rows)
+        for x, y in loader:
+            loss = loss_fn(model(x), y) * len(x) / total
+            loss.backward()
+        return model.weight.grad.flatten().tolist()
+
+    four = [[1.0, 4, 8], [2.0, 2, -4], [1.0, 8, 0], [4.0, 1, 2]]
+    five = [[2.0, 1, 4], [1.0, 2, 8], [4.0, 2, 1], [1.0, 6, 0], [2.0, 3, 5]]
+    assert accumulate(four, size=4) == approx([0.5, 3.5])
+    assert accumulate(four, size=3) == approx([0.5, 3.5])
+    assert accumulate(four, size=2) == approx([0.5, 3.5])
+    assert accumulate(five, size=2) == approx([0.4, -0.8])
+    assert accumulate(five, size=3) == approx([0.4, -0.8])
 
 
 def test_review_four_wrong_slates(device):

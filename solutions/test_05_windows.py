@@ -1,32 +1,16 @@
 """05  Windows
 
-The micro-batches between two steps are a window; k is how many it holds. Here
-are six micro-batches with k = 3, and each adds 1 to the slate:
+The micro-batches between two steps are a window; k is how many it holds. Six
+micro-batches that add 1 each, k = 3: a window is full at i = 2 and at i = 5.
 
-    i                  0  1  2 | 3  4  5 |
-    slate              1  2  3 | 1  2  3 |
-    step, then wipe          * |       * |
-
-    >>> p = torch.tensor(0.0, requires_grad=True)
-    >>> slates = []
+    >>> p, slates = torch.tensor(0.0, requires_grad=True), []
     >>> for i in range(6):
     ...     (1.0 * p).backward()
     ...     slates.append(slate(p))
     ...     if i in (2, 5):
-    ...         p.grad = None
+    ...         p.grad = None  # and before it, a step
     >>> slates
     [1.0, 2.0, 3.0, 1.0, 2.0, 3.0]
-
-Real data seldom makes a multiple of k. What becomes of the micro-batches that
-are left over? That is what this lesson is about. It uses three things more:
-
-- model = torch.nn.Linear(1, 1, bias=False) has one weight, and model(x) is
-  weight * x: its slope is the pixel x. pixels.split(1) cuts a row of pixels
-  into micro-batches of one.
-- A scheduler changes the learning rate. With ExponentialLR(optimizer,
-  gamma=0.5) each scheduler.step() halves it; get_last_lr() tells what it is.
-- optimizer.register_step_pre_hook(f) has f called just before every step().
-  The koans use it to note down what the step finds on the slate.
 """
 
 import torch
@@ -40,7 +24,7 @@ def test_when_to_step(device):
     found collects what each step finds on the slate."""
 
     def train(k, *pixels):
-        model = torch.nn.Linear(1, 1, bias=False, device=device)
+        model = torch.nn.Linear(1, 1, bias=False, device=device)  # weight * x
         optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
         found = []
         for i, x in enumerate(torch.tensor(pixels, device=device).split(1)):
@@ -55,6 +39,28 @@ def test_when_to_step(device):
     assert train(4, 1.0, 2.0, 3.0, 6.0, 4.0, 4.0, 4.0, 8.0) == [3.0, 5.0]
     assert train(2, 1.0, 3.0, 5.0, 9.0, 6.0, 2.0) == [2.0, 7.0, 4.0]
     assert train(1, 5.0, 7.0, 2.0, 6.0) == [5.0, 7.0, 2.0, 6.0]
+
+
+def test_one_wipe_a_window(device):
+    """Windows of four, each micro-batch adds 1. One wipe in each window, just before
+    its first backward(), or its second, or its last. What do the two steps find?
+    Write three lists, one for each place of the wipe."""
+
+    def train(wipe_before):
+        p = torch.tensor(0.0, device=device, requires_grad=True)
+        optimizer = torch.optim.SGD([p], lr=1.0)
+        found = []
+        for i in range(8):
+            if i % 4 == wipe_before:
+                optimizer.zero_grad()
+            (1.0 * p).backward()
+            if (i + 1) % 4 == 0:
+                found.append(slate(p))
+                optimizer.step()
+        return found
+
+    places = [train(wipe_before=0), train(wipe_before=1), train(wipe_before=3)]
+    assert places == [[4.0, 4.0], [3.0, 3.0], [1.0, 1.0]]
 
 
 def test_ten_batches_four_a_window(device):
@@ -139,8 +145,10 @@ def test_a_short_last_window(device):
 
 @mark.filterwarnings("ignore:Detected call of")  # torch warns about one of the two
 def test_two_schedulers(device):
-    """One window of four micro-batches. The rate starts at 1, and scheduler.step()
-    is called where i is in steps_at. What are the two rates after the window?"""
+    """A scheduler changes the learning rate: with ExponentialLR and gamma=0.5 each
+    scheduler.step() halves it. One window of four micro-batches, the rate starts at
+    1, and scheduler.step() is called where i is in steps_at. What are the two rates
+    after the window?"""
 
     def rate_after(steps_at):
         p = torch.tensor(0.0, device=device, requires_grad=True)
@@ -156,6 +164,29 @@ def test_two_schedulers(device):
 
     rates = [rate_after(steps_at=[0, 1, 2, 3]), rate_after(steps_at=[3])]
     assert rates == [0.0625, 0.5]
+
+
+def test_how_long_is_the_schedule(device):
+    """LinearLR takes the rate from 1 down to 0 in equal pieces, in total_iters calls
+    of its step(). Eight micro-batches in windows of four, and it steps with each
+    window. What are the rates of the two steps, and what is left, for total_iters=8
+    and for total_iters=2? Write two lists of three."""
+
+    def rates(total_iters):
+        p = torch.tensor(0.0, device=device, requires_grad=True)
+        optimizer = torch.optim.SGD([p], lr=1.0)
+        scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, 1, 0, total_iters)
+        used = []
+        for i in range(8):
+            (p / 4).backward()
+            if (i + 1) % 4 == 0:
+                used.append(scheduler.get_last_lr()[0])
+                optimizer.step()
+                optimizer.zero_grad()
+                scheduler.step()
+        return [*used, scheduler.get_last_lr()[0]]
+
+    assert [rates(8), rates(2)] == [[1.0, 0.875, 0.75], [1.0, 0.5, 0.0]]
 
 
 def test_each_window_at_half_the_rate(device):
@@ -187,32 +218,43 @@ def test_each_window_at_half_the_rate(device):
     ]
 
 
-def test_a_whole_window(device):
-    """Write all that happens to one window, whatever its length, from the losses to
-    the wipe. Each micro-batch has a forward and a backward() of its own; then one step
-    finds the mean. found holds [slate, how many backwards there were] for each step."""
+def test_windows_with_a_schedule(device):
+    """Your own loop, from an empty body: a step for every k batches, and one for those
+    that are left over at the end. Each step finds the mean of its own window's rows;
+    after it the scheduler moves once. Each batch has two rows, and a backward() of its
+    own. found has [weight's slate, bias's, rate, backwards so far] for each step."""
 
-    def train(*windows):
-        model = torch.nn.Linear(1, 1, bias=False, device=device)
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
-        found, backwards = [], []
-        model.weight.register_hook(backwards.append)  # called in every backward()
-        optimizer.register_step_pre_hook(
-            lambda *_: found.append([slate(model.weight), len(backwards)])
-        )
-        for window in windows:
-            backwards.clear()
-            batches = torch.tensor(window, device=device).split(1)
-            for x in batches:
-                loss = model(x) / len(batches)
+    def train(model, loss_fn, optimizer, scheduler, batches, k):
+        for start in range(0, len(batches), k):
+            window = batches[start : start + k]
+            for x, y in window:
+                loss = loss_fn(model(x), y) / len(window)
                 loss.backward()
             optimizer.step()
             optimizer.zero_grad()
+            scheduler.step()
+
+    def run(rows, k, gamma):
+        model = torch.nn.Linear(1, 1, device=device)  # weight * x + bias
+        w, b = map(torch.nn.init.zeros_, model.parameters())
+        optimizer = torch.optim.SGD([w, b], lr=0.25)
+        scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma)
+        found, backwards, [group] = [], [], optimizer.param_groups
+        b.register_hook(backwards.append)  # called in every backward()
+        optimizer.register_step_pre_hook(
+            lambda *_: found.append([slate(w), slate(b), group["lr"], len(backwards)])
+        )
+        pairs = torch.tensor(rows, device=device).split(2)
+        batches = [pair.split(1, dim=1) for pair in pairs]  # x, y of two rows
+        train(model, torch.nn.MSELoss(), optimizer, scheduler, batches, k)
         return found
 
-    three = train([2.0, 4.0], [5.0], [1.0, 2.0, 3.0, 6.0])
-    assert three == [[3.0, 2], [5.0, 1], [3.0, 4]]
-    assert train([7.0], [8.0, 2.0]) == [[7.0, 1], [5.0, 2]]
+    four = [[1.0, 2], [1, 4], [2, 1], [2, 3], [0, 8], [1, 2], [1, 0], [1, 2]]
+    six = [*four, [2, 2], [2, 6], [1, 1], [0, 1]]
+    three = [[1.0, 2], [1, 4], [2, 1], [0, 3], [1, 8], [1, 2]]
+    assert run(six, 4, 0.5) == [[-4.5, -5.5, 0.25, 4], [0.0, 0.5625, 0.125, 6]]
+    assert run(four, 2, 0.5) == [[-7.0, -5.0, 0.25, 2], [2.5, -0.875, 0.125, 4]]
+    assert run(three, 2, 0.25) == [[-4.0, -5.0, 0.25, 2], [-5.5, -5.5, 0.0625, 3]]
 
 
 def test_review_four_other_loops(device):
