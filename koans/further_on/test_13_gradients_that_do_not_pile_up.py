@@ -16,7 +16,8 @@ have slopes without a slate, or choose whose slate is meant:
 
 A graph keeps some tensors for its backward(): (p - target).pow(2) keeps one,
 p - target, because the slope 2 * (p - target) is made from it. It lets go of
-them once backward() has used them, or when nothing leads to the graph any more.
+them once backward() has used them (unless retain_graph=True), or when nothing
+leads to the graph any more.
 `with Kept() as kept:` counts what the graphs made inside it keep: kept.now() says
 how many tensors now, kept.most how many at once, at the most.
 """
@@ -145,8 +146,8 @@ def test_what_the_critic_sees(device):
     """The critic goes first here, the painter second, with the same picture. What
     should the critic see, so that its turn leaves nothing with the painter?"""
 
-    def both_turns(paint):
-        painter = torch.tensor(2.0, device=device, requires_grad=True)
+    def both_turns(paint, start):
+        painter = torch.tensor(start, device=device, requires_grad=True)
         critic = torch.tensor(3.0, device=device, requires_grad=True)
         fake = paint(painter)
 
@@ -157,8 +158,8 @@ def test_what_the_critic_sees(device):
         (-critic * fake).backward(inputs=[painter])
         return found + [slate(painter)]
 
-    assert both_turns(lambda painter: 5 * painter) == [10.0, None, -15.0]
-    assert both_turns(lambda painter: painter * painter) == [4.0, None, -12.0]
+    assert both_turns(lambda painter: 5 * painter, 2.0) == [10.0, None, -15.0]
+    assert both_turns(lambda painter: painter * painter, 4.0) == [16.0, None, -24.0]
 
 
 def test_the_painters_turn(device):

@@ -117,23 +117,20 @@ def test_a_slope_with_a_graph(device):
     assert [g.item(), slate(p)] == [10.0, 20.0]
 
 
-def test_five_offers(device):
-    """p has two pixels, in float32. Five things are offered to p.grad; a RuntimeError
-    is a refusal. Which names are in taken, and in which order?"""
-    p = torch.tensor([1.0, 2.0], device=device, requires_grad=True)
-    t = torch.tensor([5.0, 6.0, 7.0], device=device)
-    offers = {"one": t[:1], "two": t[:2], "three": t, "double": t[:2].double()}
-    offers["nothing"] = None
+def test_what_was_passed_in(device):
+    """y.backward(g) starts from g as the slope for y, in the place of a 1. Three y have
+    the same number as x, and each is sent backward three times with one g. What is in
+    g at the end, and what on x's slate? Write three pairs."""
 
-    taken = []
-    for name, offer in offers.items():
-        try:
-            p.grad = offer
-        except RuntimeError:
-            continue
-        taken.append(name)
+    def thrice(make):
+        x = torch.tensor([1.0], device=device, requires_grad=True)
+        g = torch.tensor([2.0], device=device)
+        for _ in range(3):
+            make(x).backward(g)
+        return [g.item(), slate(x)]
 
-    assert taken == ["two", "nothing"]
+    found = [thrice(lambda x: x), thrice(lambda x: 1 * x), thrice(lambda x: x.view(1))]
+    assert found == [[2.0, 6.0], [2.0, 6.0], [8.0, 8.0]]
 
 
 def test_two_deep_copies(device):

@@ -24,7 +24,8 @@ torch.amp.GradScaler keeps that scale, for a whole window of micro-batches:
     [3.0, -2.0]
 
 The pixels here are float32, as they are under autocast; their slates are too.
-clip_grad_norm_([p], 1.0) shortens a slate that is longer than 1 to length 1.
+clip_grad_norm_(pixels, 1.0) takes their slates as the sides of one arrow. If that
+is longer than 1 it is shortened to length 1, each side in proportion.
 """
 
 import torch
@@ -96,69 +97,80 @@ def test_one_large_slope_in_a_window(device):
     assert [p.item(), slate(p), scaler.get_scale()] == [1.0, float("inf"), 512.0]
 
 
-def test_another_scale_in_mid_window(device):
-    """Two micro-batches of slope 1. Between them update() raises, since no step was
-    taken; update(512.0) does not raise. What is on the slate before step(), and
-    where is p after it?"""
+def test_every_micro_batch_its_own_update(device):
+    """Three micro-batches of slope 1, a scale of 4. To get rid of "already been called"
+    somebody ended each micro-batch with update(). What is on the slate after each
+    unscale_, and where is p after the step?"""
     p = torch.tensor(0.0, device=device, requires_grad=True)
     optimizer = torch.optim.SGD([p], lr=1.0)
-    scaler = torch.amp.GradScaler(device, init_scale=1024.0)
-    scaler.scale(1.0 * p).backward()
-    with raises(AssertionError):
+    scaler = torch.amp.GradScaler(device, init_scale=4.0)
+    found = []
+    for i in range(3):
+        scaler.scale(1.0 * p).backward()
+        scaler.unscale_(optimizer)
+        found.append(slate(p))
+        if i == 2:
+            scaler.step(optimizer)
         scaler.update()
-    scaler.update(512.0)
-    scaler.scale(1.0 * p).backward()
-    found = slate(p)
-    scaler.step(optimizer)
 
-    assert [found, p.item()] == [1536.0, -3.0]
+    assert [found, p.item()] == [[1.0, 1.25, 1.3125], -1.3125]
 
 
 def test_a_head_that_took_no_part(device):
-    """Two heads, an optimizer each. A loss may leave one out, and then torch
-    itself asserts: "No inf checks were recorded". When is it right to step?"""
+    """Two heads of two pixels, an optimizer each. A loss may leave a head out, or part
+    of it, and then torch itself may assert: "No inf checks were recorded". When is it
+    right to step?"""
 
     def train(*losses):
-        heads = [torch.tensor(0.0, device=device, requires_grad=True) for _ in "ab"]
-        optimizers = [torch.optim.SGD([p], lr=1.0) for p in heads]
+        heads = [
+            [torch.tensor(0.0, device=device, requires_grad=True) for _ in range(2)]
+            for _ in range(2)
+        ]
+        optimizers = [torch.optim.SGD(head, lr=1.0) for head in heads]
         scaler = torch.amp.GradScaler(device, init_scale=1024.0)
         for loss in losses:
             scaler.scale(loss(*heads)).backward()
-            for p, optimizer in zip(heads, optimizers):
-                if p.grad is not None:
+            for head, optimizer in zip(heads, optimizers):
+                if any(p.grad is not None for p in head):
                     scaler.step(optimizer)
                     optimizer.zero_grad()
             scaler.update()
-        return [p.item() for p in heads]
+        return [p.item() for head in heads for p in head]
 
-    assert train(lambda a, b: 2 * a + 3 * b) == [-2.0, -3.0]
-    assert train(lambda a, b: 2 * a, lambda a, b: 5 * b) == [-2.0, -5.0]
-    assert train(lambda a, b: 0 * a, lambda a, b: a - b) == [-1.0, 1.0]
+    assert train(lambda a, b: 2 * a[0] + a[1] + 3 * b[0] + b[1]) == [-2, -1, -3, -1]
+    assert train(lambda a, b: 2 * a[1] + 5 * b[0]) == [0, -2, -5, 0]
+    assert train(lambda a, b: 2 * a[0], lambda a, b: 5 * b[1]) == [-2, 0, 0, -5]
+    assert train(lambda a, b: 0 * a[0], lambda a, b: a[1] - b[1]) == [0, -1, 0, 1]
 
 
 def test_a_whole_scaled_window(device):
-    """The slopes of a window are on the slate, scaled. Clip them to a norm of 1,
-    step, and let the scaler end the window. The wipe is there already."""
+    """The slopes of a window are on two slates, scaled. Clip them, together, to a norm
+    of 1, step, and let the scaler end the window. The wipe is there already."""
 
     def train(*windows):
-        p = torch.tensor(0.0, device=device, requires_grad=True)
-        optimizer = torch.optim.SGD([p], lr=1.0)
+        pixels = [torch.tensor(0.0, device=device, requires_grad=True) for _ in "pq"]
+        optimizer = torch.optim.SGD(pixels, lr=1.0)
         scaler = torch.amp.GradScaler(device, init_scale=1024.0)
         seen = []
         for losses in windows:
-            for loss in losses(p):
+            for loss in losses(*pixels):
                 scaler.scale(loss).backward()
             scaler.unscale_(optimizer)
-            clip_grad_norm_([p], 1.0)
+            clip_grad_norm_(pixels, 1.0)
             scaler.step(optimizer)
             scaler.update()
             optimizer.zero_grad()
-            seen += [p.item(), scaler.get_scale()]
+            seen.append([round(p.item(), 4) for p in pixels] + [scaler.get_scale()])
         return seen
 
-    def slopes(*values):
-        return lambda p: (value * p for value in values)
+    def slopes(*pairs):
+        return lambda p, q: (a * p + b * q for a, b in pairs)
 
-    small, large, broken = slopes(0.5), slopes(1.0, 3.0), slopes(1.0, float("inf"))
-    assert train(small, large) == approx([-0.5, 1024.0, -1.5, 1024.0])
-    assert train(broken, large, small) == approx([0, 512, -1.0, 512, -1.5, 512])
+    small, large = slopes((0.25, 0.5)), slopes((1.0, 2.0), (2.0, 2.0))
+    broken = slopes((1.0, 2.0), (1.0, float("inf")))
+    assert train(small, large) == [[-0.25, -0.5, 1024], [-0.85, -1.3, 1024]]
+    assert train(broken, large, small) == [
+        [0, 0, 512],
+        [-0.6, -0.8, 512],
+        [-0.85, -1.3, 512],
+    ]
