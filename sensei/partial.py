@@ -16,9 +16,9 @@ from typing import Any
 from sensei.comparing import Tolerance, is_list, is_number, predicted
 from sensei.predictions import as_text
 
-DIGITS = 6  # that matter in what float32 worked out
+FIGURES = 6  # that matter in what float32 worked out
 NOISE = 1e-6  # of the largest number
-NOTHING = "(nothing)"  # in the place of an entry that is not there
+ABSENT = "(nothing)"  # in the place of an entry that is not there
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def table(
         pairs = _paired(found, expected, tolerance)
         rows = [Row(f"{row or 'entry'} {i}", *pair) for i, pair in enumerate(pairs, 1)]
     else:
-        texts = as_text(found, DIGITS), as_text(expected, DIGITS)
+        texts = as_text(found, FIGURES), as_text(expected, FIGURES)
         rows = [Row("", *texts, not predicted(found, expected, tolerance))]
     return Table(asks, columns, tuple(rows))
 
@@ -184,7 +184,7 @@ def _paired(
     found: Sequence[Any], expected: Sequence[Any], tolerance: Tolerance
 ) -> Iterator[tuple[str, str, bool]]:
     for i in range(max(len(found), len(expected))):
-        left = as_text(found[i], DIGITS) if i < len(found) else NOTHING
-        right = as_text(expected[i], DIGITS) if i < len(expected) else NOTHING
+        left = as_text(found[i], FIGURES) if i < len(found) else ABSENT
+        right = as_text(expected[i], FIGURES) if i < len(expected) else ABSENT
         both = i < min(len(found), len(expected))
         yield left, right, not (both and predicted(found[i], expected[i], tolerance))

@@ -198,7 +198,7 @@ def _decide(
         verdict, outcome = judge.decide(attempt, arguments, limits, item.obj)
         if outcome is None:
             return verdict, None
-        verdict = explained(attempt, outcome, verdict, arguments, limits, reveal)
+        verdict = explained(outcome, verdict, reveal)
     except NotesError as fault:
         return Verdict(Kind.ERROR, f"The notes of this koan: {fault}", 1), None
     raised = outcome.raised.error if outcome.raised else None

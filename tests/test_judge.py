@@ -396,7 +396,7 @@ def explanation(mine: Koan, fill: str, reveal: bool, **names: object) -> Verdict
     attempt = attempt_of(mine, fill)
     vars(attempt.work.module).update(names)
     verdict, outcome = judge.decide(attempt, {}, LIMITS)
-    return explained(attempt, outcome, verdict, {}, LIMITS, reveal)
+    return explained(outcome, verdict, reveal)
 
 
 def test_the_answer_is_told_when_it_is_asked_for_as_it_was_found_once():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensei.partial import NOTHING, Row, Table, table, which_hold
+from sensei.partial import ABSENT, Row, Table, table, which_hold
 
 quick = settings(max_examples=80, deadline=None, database=None)
 
@@ -147,13 +147,13 @@ def entry(number: int, found: str, expected: str, differs: bool) -> Row:
             [0.1 + 0.2, 1],
             [0.3],
             {},
-            [entry(1, "0.3", "0.3", False), entry(2, "1", NOTHING, True)],
+            [entry(1, "0.3", "0.3", False), entry(2, "1", ABSENT, True)],
         ),
         (
             [],
             [None, 1],
             None,
-            [entry(1, NOTHING, "None", True), entry(2, NOTHING, "1", True)],
+            [entry(1, ABSENT, "None", True), entry(2, ABSENT, "1", True)],
         ),
         # what float32 left over beside larger numbers is told as zero
         (
