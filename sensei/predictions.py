@@ -181,6 +181,10 @@ class _Evaluator:
                 return float(word)
             case ast.Call(func=ast.Name(id="approx")):
                 raise Refused("Leave approx out: where it is needed, it is given.")
+            case ast.Call(func=ast.Constant() | ast.BinOp() | ast.UnaryOp()):
+                raise Refused(
+                    f"`{_short(node)}` calls a number. Between two factors stands a *."
+                )
         raise Refused(
             f"`{_short(node)}` calls something. A prediction is written down before "
             f"anything runs: no calls, save {PLAIN_WORDS}."

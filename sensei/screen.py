@@ -221,7 +221,8 @@ def _verdict(verdict: Verdict, width: int) -> Iterator[Line]:
         first, *more = verdict.wrote.splitlines()
         yield labelled(label, f"you wrote: {first}", colour)
         if len(more) >= MOST_WRITTEN:
-            more = [*more[: MOST_WRITTEN - 2], "…"]
+            shown = more[: MOST_WRITTEN - 2]
+            more = [*shown, f"… and {len(more) - len(shown)} lines more"]
         yield from (labelled("", f"           {line}") for line in more)
         label = ""
     yield from prose(label, verdict.sentence, width, colour if label else ())

@@ -37,6 +37,26 @@ quick = settings(max_examples=80, deadline=None, database=None)
         ),
         ([True, False], [0, 1], "0 of the 2 entries hold, each in its place."),
         (["a", True], ("a", False), "1 of the 2 entries hold, each in its place."),
+        # a text for something else
+        (True, "True", "True is written without quotes."),
+        (None, "None", "None is written without quotes."),
+        (0.5, "0.5", "A number is written without quotes."),
+        (None, "-1e3", "A number is written without quotes."),
+        (1, "one", ""),
+        ([1, "B"], [1, "b"], "Entry 2 does not hold."),
+        ("B", "a", "The letters here are capitals."),
+        ("b", "A", "The letters here are small ones."),
+        ("b", "a", ""),
+        (
+            ["B", "A"],
+            ["b", "a"],
+            "0 of the 2 entries hold, each in its place. The letters here are capitals.",
+        ),
+        (
+            [1, 2],
+            ["1", "2"],
+            "None of the entries holds. A number is written without quotes.",
+        ),
         # another shape
         ([1, 2], 1, "A list is asked for."),
         ([1, 2], {1: 2}, "A list is asked for."),
