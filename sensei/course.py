@@ -83,7 +83,9 @@ class Course:
         ):
             raise _fault('arguments: such as { device = ["cpu"] }')
         preload = table.get("preload", [])
-        if not isinstance(preload, list) or not all(isinstance(m, str) for m in preload):
+        if not isinstance(preload, list) or not all(
+            isinstance(m, str) for m in preload
+        ):
             raise _fault("preload: a list of modules")
         koans = table.get("koans", "koans")
         course = cls(

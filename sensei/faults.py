@@ -100,4 +100,6 @@ def _with_a_point(whole: ast.expr, rest: ast.expr) -> str:
     left, right = ast.unparse(whole), ast.unparse(rest)
     is_number = left.lstrip("-").isdecimal() and right.isdecimal()
     touch = whole.end_col_offset == rest.col_offset - 1
-    return f"; a number has a point in it, {left}.{right}" if is_number and touch else ""
+    return (
+        f"; a number has a point in it, {left}.{right}" if is_number and touch else ""
+    )

@@ -57,7 +57,9 @@ def which_hold(found: Any, wrote: Any, tolerance: Tolerance = None) -> str:
         sentence = f"{right} of the {len(entries)} entries hold, each in its place."
         return " ".join(filter(None, [sentence, _spelling(entries)]))
     if not right:
-        return " ".join(filter(None, ["None of the entries holds.", _spelling(entries)]))
+        return " ".join(
+            filter(None, ["None of the entries holds.", _spelling(entries)])
+        )
     noun, verb = ("Entry", "does") if len(wrong) == 1 else ("Entries", "do")
     names = [entry.name for entry in wrong]
     sentence = f"{noun} {_and(names)} {verb} not hold."

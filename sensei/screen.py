@@ -291,7 +291,8 @@ def _revealed(step: Step, verdict: Verdict, width: int) -> Iterator[Line]:
     elif _reveals(step) and step.koan and step.koan.solution_text:
         text = "One way to fill it in; there are others."
         yield from prose("answer", text, width, ("green",))
-        yield from map(_solution_line, step.koan.solution_text.splitlines())
+        for line in step.koan.solution_text.splitlines():
+            yield labelled("", f"    {line}", ("green",))
     else:
         yield from prose("reveal", _declined(step), width, ("yellow",))
 
@@ -305,10 +306,6 @@ def _declined(step: Step) -> str:
     if step.koan and step.koan.solution is None:
         return "The solutions are not in this copy of the course."
     return "What stands there can't be judged, so no answer can meet it. Mend it first."
-
-
-def _solution_line(line: str) -> Line:
-    return labelled("", f"    {line}", ("green",))
 
 
 # ------------------------------------------------------- what was found, and how so

@@ -50,7 +50,8 @@ quick = settings(max_examples=80, deadline=None, database=None)
         (
             ["B", "A"],
             ["b", "a"],
-            "0 of the 2 entries hold, each in its place. The letters here are capitals.",
+            "0 of the 2 entries hold, each in its place. "
+            "The letters here are capitals.",
         ),
         (
             [1, 2],
