@@ -16,10 +16,11 @@ from functools import cached_property
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
-from sensei import comparing, looking, predictions
+from sensei import blanks, comparing, looking, predictions
 from sensei.blanks import Fill
 from sensei.lesson import Koan
-from sensei.source import Function
+from sensei.notes import NotesError
+from sensei.source import Function, Unreadable
 
 if TYPE_CHECKING:
     from sensei.work import Work
@@ -117,6 +118,21 @@ class Attempt:
             return None
         names = {**self.work.modules, **arguments}
         return predictions.evaluate(self.fill.nodes[0], names)  # type: ignore[arg-type]
+
+    @cached_property
+    def named(self) -> str:
+        """What the notes say to code that is spelled as a named mistake, run or not.
+
+        "" for other code; raises NotesError.
+        """
+        for mistake in self.koan.note.mistakes:
+            for text in mistake.fills:
+                try:
+                    if blanks.alike(text, self.fill, self.work.helpers):
+                        return mistake.says
+                except Unreadable as fault:
+                    raise NotesError.of(self.koan.name, text, fault) from None
+        return ""
 
     # ------------------------------------------------------------------- places
 

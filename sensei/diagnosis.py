@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from sensei import blanks, comparing, predictions, source
-from sensei.attempt import IN_THE_FILL, Attempt
+from sensei import comparing, predictions, source
+from sensei.attempt import IN_THE_FILL
 from sensei.blanks import Fill
 from sensei.lesson import NotAsGiven
 from sensei.notes import NotesError
@@ -33,48 +33,43 @@ def diagnose(outcome: Outcome) -> str:
     NotesError for notes that can't be read.
     """
     note = outcome.attempt.koan.note
-    for mistake in note.mistakes:
-        if any(_is_made(outcome, text) for text in mistake.fills):
-            return mistake.says
     if note.is_prediction:
-        return ""
+        made = (m for m in note.mistakes if any(_comes_to(outcome, f) for f in m.fills))
+        return next((mistake.says for mistake in made), "")
+    if outcome.attempt.named:
+        return outcome.attempt.named
     if sentence := _not_called(outcome):
         return sentence
     for number, mistake in enumerate(note.mistakes):
         if mistake.spelled or outcome.hung:
             continue
-        example = example_outcome(outcome, number)
-        if outcome.alike(example) and _complain_alike(outcome, example):
+        if end_alike(outcome, example_outcome(outcome, number)):
             return mistake.says
     return ""
 
 
-def _is_made(outcome: Outcome, text: str) -> bool:
-    """Whether an answer is spelled so or, a prediction, comes to the same."""
+def _comes_to(outcome: Outcome, text: str) -> bool:
+    """Whether a prediction comes to the same as a named mistake."""
     attempt = outcome.attempt
     try:
-        if not attempt.koan.note.is_prediction:
-            return blanks.alike(text, attempt.fill, attempt.work.helpers)
         body = source.parse(text).body
         if len(body) != 1 or not isinstance(body[0], ast.Expr):
             raise Unreadable("a prediction is one expression")
         names = {**attempt.work.modules, **outcome.arguments}
         pattern = predictions.evaluate(body[0].value, names, any_dots=True)
     except (Unreadable, predictions.Refused) as fault:
-        raise _unusable(attempt, text, fault) from None
+        raise NotesError.of(attempt.koan.name, text, fault) from None
     return comparing.same(outcome.prediction, pattern)
 
 
-def _unusable(attempt: Attempt, text: str, fault: Exception) -> NotesError:
-    return NotesError(f"[{attempt.koan.name}]: `{text}` can't be used: {fault}")
-
-
-def _complain_alike(left: Outcome, right: Outcome) -> bool:
-    """Whether what was raised says the same, apart from numbers
-    and from which attribute was not there.
+def end_alike(left: Outcome, right: Outcome) -> bool:
+    """Whether two koans did the same, and what they raised says the same, apart from
+    numbers and from which attribute was not there.
 
     Many mistakes end in a TypeError at one line; a sentence is about one of them.
     """
+    if not left.alike(right):
+        return False
     texts = (BESIDE_THE_POINT.sub("", _message(outcome)) for outcome in (left, right))
     return len(set(texts)) == 1
 
@@ -99,7 +94,7 @@ def example_outcome(outcome: Outcome, number: int) -> Outcome:
         try:
             example = work.example(koan, text)
         except (Unreadable, NotAsGiven) as fault:
-            raise _unusable(attempt, text, fault) from None
+            raise NotesError.of(attempt.koan.name, text, fault) from None
         limits = outcome.limits
         limits = replace(limits, seconds=min(limits.seconds, EXAMPLE_SECONDS))
         work.outcomes[key] = run(example, arguments, limits)

@@ -175,6 +175,9 @@ def table(
     if is_list(found) and is_list(expected) and max(len(found), len(expected)) > 1:
         pairs = _paired(found, expected, tolerance)
         rows = [Row(f"{row or 'entry'} {i}", *pair) for i, pair in enumerate(pairs, 1)]
+        each = [*found, *expected]
+        if not all(is_list(item) and len(item) == len(columns) for item in each):
+            columns = ()
     else:
         texts = as_text(found, FIGURES), as_text(expected, FIGURES)
         rows = [Row("", *texts, not predicted(found, expected, tolerance))]
