@@ -21,7 +21,6 @@ from sensei.scope import COMPREHENSIONS, Bindings, Scope, binds, bound, own, sou
 
 MAX_TEXT = 10_000  # characters of its names and texts; the longest solution has 200
 MAX_NODES = 2_000
-MAX_DEPTH = 100
 
 # {} is the piece of code that breaks the rule, {more} what it says besides.
 RULES = {
@@ -116,15 +115,10 @@ def _shown(node: ast.AST) -> str:
 
 
 def _check_size(fill: Fill) -> None:
-    """By level, since what is nested too deeply can't be walked otherwise."""
-    level: list[ast.AST] = list(fill.nodes)
-    nodes = text = depth = 0
-    while level:
-        nodes, depth = nodes + len(level), depth + 1
-        text += sum(map(_length, level))
-        if nodes > MAX_NODES or depth > MAX_DEPTH or text > MAX_TEXT:
-            raise _Refused("size", fill.nodes[0], "this")
-        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    """What is nested too deeply to be walked was refused as it was read."""
+    nodes = [node for part in fill.nodes for node in ast.walk(part)]
+    if len(nodes) > MAX_NODES or sum(map(_length, nodes)) > MAX_TEXT:
+        raise _Refused("size", fill.nodes[0], "this")
 
 
 def _length(node: ast.AST) -> int:

@@ -16,10 +16,11 @@ from functools import cached_property
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
-from sensei import looking, predictions
+from sensei import blanks, comparing, looking, predictions
 from sensei.blanks import Fill
 from sensei.lesson import Koan
-from sensei.source import Function
+from sensei.notes import NotesError
+from sensei.source import Function, Unreadable
 
 if TYPE_CHECKING:
     from sensei.work import Work
@@ -27,10 +28,7 @@ if TYPE_CHECKING:
 REPORT = "a check of the koan"  # a global; no source can spell its name
 IN_THE_FILL = -1
 
-_OPS: dict[type[ast.cmpop], str] = {
-    **{ast.Eq: "==", ast.NotEq: "!=", ast.Is: "is", ast.IsNot: "is not"},
-    **{ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.In: "in"},
-}
+Arguments = Mapping[str, Any]  # what a koan is called with
 
 
 @dataclass(frozen=True)
@@ -81,13 +79,12 @@ class Attempt:
 
         Raises SyntaxError and ValueError for what can't be compiled.
         """
-        number = {id(form.statement): i for i, form in enumerate(self.forms)}
-        body: list[ast.stmt] = []
-        for node in self.function.body:
-            i = number.get(id(node))
-            body.append(node if i is None else self._reporting(i))
+        checks = {form.statement: i for i, form in enumerate(self.forms)}
         function = copy.copy(self.function)
-        function.body = body
+        function.body = [
+            self._reporting(checks[node]) if node in checks else node
+            for node in self.function.body
+        ]
         return compiled([function], self.filename)
 
     def _reporting(self, number: int) -> ast.Expr:
@@ -115,10 +112,27 @@ class Attempt:
         )
         return FunctionType(code, vars(self.work.module), self.koan.name)
 
-    def prediction(self, arguments: Mapping[str, Any]) -> Any:
-        """What was predicted; raises Refused for a fill that is no prediction."""
+    def prediction(self, arguments: Arguments) -> Any:
+        """What was predicted, None for code; raises Refused for no prediction."""
+        if not self.koan.note.is_prediction:
+            return None
         names = {**self.work.modules, **arguments}
         return predictions.evaluate(self.fill.nodes[0], names)  # type: ignore[arg-type]
+
+    @cached_property
+    def named(self) -> str:
+        """What the notes say to code that is spelled as a named mistake, run or not.
+
+        "" for other code; raises NotesError.
+        """
+        for mistake in self.koan.note.mistakes:
+            for text in mistake.fills:
+                try:
+                    if blanks.alike(text, self.fill, self.work.helpers):
+                        return mistake.says
+                except Unreadable as fault:
+                    raise NotesError.of(self.koan.name, text, fault) from None
+        return ""
 
     # ------------------------------------------------------------------- places
 
@@ -173,7 +187,7 @@ def _form(check: ast.Assert) -> Form:
     test = check.test
     if not isinstance(test, ast.Compare) or len(test.ops) != 1:
         return Form(check, ast.unparse(test), "")
-    op = _OPS.get(type(test.ops[0]), "")
+    op = comparing.SIGNS.get(type(test.ops[0]), "")
     tolerance = None
     if _is_approx(right := test.comparators[0]):
         tolerance = {k.arg: ast.literal_eval(k.value) for k in right.keywords if k.arg}  # type: ignore[attr-defined]

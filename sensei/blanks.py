@@ -1,9 +1,8 @@
 """Blanks: what a pattern with ``__`` in it takes from a piece of code.
 
 This is the one place that compares syntax trees. The gate (is a blank left?),
-the notes (where was the blank, what stands in it?), a mistake's own spelling,
-``sensei reset`` and the taking of answers from a submission all ask here, so
-that they can't disagree.
+the notes (where was the blank, what stands in it?), a mistake's own spelling and
+the taking of answers from a submission all ask here, so that they can't disagree.
 
 Comments, layout, docstrings and statements that only look (see ``looking``) are
 free: the matcher looks past them on both sides. Everything else outside a blank
@@ -89,16 +88,14 @@ def match(
     pattern: Sequence[ast.stmt],
     code: Sequence[ast.stmt],
     helpers: Set[str] = frozenset(),
-    line: int = 1,
 ) -> Fit | Misfit:
     """Fit a whole block of code to a pattern.
 
     ``__`` in the pattern takes one expression or, alone on a line, one or more
-    statements. ``helpers`` are functions that only look; ``line`` is where a
-    block stands that has no statement at all.
+    statements. ``helpers`` are functions that only look.
     """
     matcher = _Matcher(helpers)
-    fills = matcher.block(*matcher.counted(pattern, code), line)
+    fills = matcher.block(*matcher.counted(pattern, code), 1)
     if fills is None:
         assert matcher.misfit is not None
         return matcher.misfit

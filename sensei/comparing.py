@@ -1,11 +1,12 @@
 """The engine's own comparison of values. No answer ever meets an ``assert``.
 
-A tuple is as good as a list, everywhere; numbers are exact, or within the
-tolerance of the koan's ``approx``.
+Where a koan asks with ``==``, a tuple is as good as a list; numbers are exact, or
+within the tolerance of the koan's ``approx``.
 """
 
 from __future__ import annotations
 
+import ast
 import math
 import operator
 from collections.abc import Callable, Mapping
@@ -14,12 +15,19 @@ from typing import Any
 import pytest
 
 Tolerance = Mapping[str, Any] | None
-DIGITS = 1e-5  # in which the outcomes of two runs may differ
+NEAR = 1e-5  # in which the outcomes of two runs may differ
 
-_OPS: dict[str, Callable[[Any, Any], Any]] = {
+SIGNS: dict[type[ast.cmpop], str] = {
+    **{ast.Eq: "==", ast.NotEq: "!=", ast.Is: "is", ast.IsNot: "is not"},
+    **{ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="},
+    **{ast.In: "in", ast.NotIn: "not in"},
+}
+OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    **{"==": operator.eq, "!=": operator.ne},
     **{"is": operator.is_, "is not": operator.is_not},
     **{"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge},
     "in": lambda item, items: item in items,
+    "not in": lambda item, items: item not in items,
 }
 
 
@@ -27,11 +35,9 @@ def holds(found: Any, op: str, expected: Any, tolerance: Tolerance) -> bool:
     """Whether a check holds; raises what the values raise when compared."""
     if not op:
         return bool(found)
-    if op == "==":
-        return equal(found, expected, tolerance)
-    if op == "!=":
-        return not equal(found, expected, tolerance)
-    return bool(_OPS[op](found, expected))
+    if op in ("==", "!="):
+        return equal(found, expected, tolerance) is (op == "==")
+    return bool(OPERATORS[op](found, expected))
 
 
 def equal(found: Any, expected: Any, tolerance: Tolerance = None) -> bool:
@@ -84,7 +90,7 @@ def near(left: Any, right: Any) -> bool:
     if not (is_number(left) and is_number(right)):
         return False
     try:
-        return math.isclose(left, right, rel_tol=DIGITS, abs_tol=1e-9)
+        return math.isclose(left, right, rel_tol=NEAR, abs_tol=1e-9)
     except OverflowError:  # an int beyond every float
         return bool(left == right)
 

@@ -21,10 +21,9 @@ from sensei.free import Free
 from sensei.lesson import Lesson
 from sensei.timeline import Event
 
-KNOWN = {
-    *("koans", "notes", "solutions", "story", "state", "free", "ending"),
-    *("seconds", "preload", "arguments"),
-}
+PATHS = ("koans", "notes", "solutions", "free", "ending")
+MODULES = ("story", "state")
+KNOWN = {*PATHS, *MODULES, "seconds", "preload", "arguments"}
 
 
 class CourseError(Exception):
@@ -73,6 +72,9 @@ class Course:
     def _of(cls, root: Path, table: dict[str, Any]) -> Course:
         if unknown := sorted(table.keys() - KNOWN):
             raise _fault(f"does not know {', '.join(unknown)}")
+        for key in (*PATHS, *MODULES):
+            if not isinstance(table.get(key, ""), str):
+                raise _fault(f"{key}: a text")
         seconds, arguments = table.get("seconds", 60.0), table.get("arguments", {})
         if not isinstance(seconds, int | float) or not seconds > 0:
             raise _fault("seconds: a number above 0")
@@ -80,8 +82,13 @@ class Course:
             isinstance(values, list) and values for values in arguments.values()
         ):
             raise _fault('arguments: such as { device = ["cpu"] }')
+        preload = table.get("preload", [])
+        if not isinstance(preload, list) or not all(
+            isinstance(m, str) for m in preload
+        ):
+            raise _fault("preload: a list of modules")
         koans = table.get("koans", "koans")
-        return cls(
+        course = cls(
             root=root,
             koans=root / koans,
             notes=root / table.get("notes", koans),
@@ -91,9 +98,13 @@ class Course:
             state=table.get("state", ""),
             free_path=root / table["free"] if "free" in table else None,
             ending=root / table["ending"] if "ending" in table else None,
-            preload=tuple(table.get("preload", ())),
+            preload=tuple(preload),
             arguments={name: tuple(values) for name, values in arguments.items()},
         )
+        for name in filter(None, (course.story, course.state)):
+            if not course._file(name).exists():
+                raise _fault(f"names {name}, and there is no {course._file(name)}")
+        return course
 
     @cached_property
     def lessons(self) -> tuple[Lesson, ...]:
@@ -147,14 +158,16 @@ class Course:
         watch = self._module(self.story).watch
         return watch(path, events)
 
+    def _file(self, module: str) -> Path:
+        return self.root / f"{module.replace('.', '/')}.py"
+
     def _module(self, name: str) -> ModuleType:
         """A module of the course, by its file: no package can stand in its way."""
-        path = self.root / f"{name.replace('.', '/')}.py"
+        path = self._file(name)
         known = sys.modules.get(f"sensei:{path}")
         if known is None:
             spec = importlib.util.spec_from_file_location(f"sensei:{path}", path)
-            if spec is None or spec.loader is None or not path.exists():
-                raise _fault(f"names {name}, and there is no {path}")
+            assert spec is not None and spec.loader is not None
             known = importlib.util.module_from_spec(spec)
             sys.modules[f"sensei:{path}"] = known
             spec.loader.exec_module(known)

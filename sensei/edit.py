@@ -26,7 +26,7 @@ def replaced(text: str, changes: Sequence[tuple[Fill, str]]) -> str:
         if fill.is_expression:
             new = _as_operand(new, fill)
         else:
-            before = raw[max(s for s in starts if s <= start) : start].decode(*LOSSLESS)
+            before = _before(start, raw, starts)
             new = _indented(new, before if before.isspace() else " " * len(before))
         if "\r\n" in text:
             new = new.replace("\n", "\r\n")
@@ -39,8 +39,13 @@ def text_of(source: str, fill: Fill) -> str:
     raw = _bytes(source)
     starts = _line_starts(raw)
     start, end = _place(fill, raw, starts)
-    before = raw[max(s for s in starts if s <= start) : start].decode(*LOSSLESS)
-    return textwrap.dedent(before * before.isspace() + raw[start:end].decode(*LOSSLESS))
+    before, text = _before(start, raw, starts), raw[start:end].decode(*LOSSLESS)
+    return textwrap.dedent(before + text if before.isspace() else text)
+
+
+def _before(start: int, raw: bytes, starts: Sequence[int]) -> str:
+    """What stands before a place in its line."""
+    return raw[max(s for s in starts if s <= start) : start].decode(*LOSSLESS)
 
 
 def _bytes(text: str) -> bytes:

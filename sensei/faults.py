@@ -86,9 +86,20 @@ def several(values: list[ast.expr], koan: Koan) -> str:
         return ""
     right = koan.solution.nodes[0] if koan.solution else None
     if right is not None and not isinstance(right, SIDES):
+        point = _with_a_point(*values) if len(values) == 2 else ""
         return (
             f"One value is asked for, and {len(values)} stand here. "
-            f"Put one in place of __."
+            f"Put one in place of __{point}."
         )
     written = ", ".join(map(ast.unparse, values))
     return f"The blank stands for one thing. Put several in brackets: [{written}]."
+
+
+def _with_a_point(whole: ast.expr, rest: ast.expr) -> str:
+    """For who writes numbers as many languages do: -0,6 is -0.6 here."""
+    left, right = ast.unparse(whole), ast.unparse(rest)
+    is_number = left.lstrip("-").isdecimal() and right.isdecimal()
+    touch = whole.end_col_offset == rest.col_offset - 1
+    return (
+        f"; a number has a point in it, {left}.{right}" if is_number and touch else ""
+    )

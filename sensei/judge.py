@@ -6,21 +6,20 @@ and the tests of a course ask here, so that what one of them passes, all pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from sensei import comparing, partial, predictions
-from sensei.attempt import IN_THE_FILL, Attempt
+from sensei.attempt import IN_THE_FILL, Arguments, Attempt
 from sensei.diagnosis import diagnose
 from sensei.running import SKIPS, Outcome, Raised, run
 from sensei.verdicts import Kind, Verdict
-from sensei.watchdog import Hang, Limits
+from sensei.watchdog import Limits
 
 LONGEST = 600  # characters of an exception's own message
-Arguments = Mapping[str, Any]
+NOT_RIGHT = (Kind.WRONG, Kind.FAILED, Kind.ERROR)
 
 
 def decide(
@@ -33,84 +32,93 @@ def decide(
 
     Raises what ``running.run`` raises.
     """
-    try:
-        prediction = predicted(attempt, arguments)
-    except predictions.Refused as refusal:
-        line = attempt.fill.line
-        return Verdict(Kind.REFUSED, str(refusal), line, attempt.wrote), None
+    if refusal := refused(attempt, arguments):
+        return refusal, None
     outcome = run(attempt, arguments, limits, function)
-    return judge(attempt, outcome, prediction, arguments, limits), outcome
+    return judge(outcome), outcome
 
 
-def predicted(attempt: Attempt, arguments: Arguments) -> Any:
-    """What was predicted, None for code; raises Refused."""
-    if not attempt.koan.note.is_prediction:
-        return None
-    return attempt.prediction(arguments)
+def refused(attempt: Attempt, arguments: Arguments) -> Verdict | None:
+    """The verdict on what is no prediction; None for one, and for code."""
+    try:
+        attempt.prediction(arguments)
+    except predictions.Refused as refusal:
+        sentence, line = str(refusal), attempt.fill.line
+        return Verdict(Kind.REFUSED, sentence, line, attempt.wrote)
+    return None
 
 
-def judge(
-    attempt: Attempt,
-    outcome: Outcome,
-    prediction: Any,
-    arguments: Arguments,
-    limits: Limits,
-) -> Verdict:
-    """What an outcome says of an attempt. The answer is not in the verdict."""
-    verdict = _judged(attempt, outcome, prediction, limits)
+def judge(outcome: Outcome) -> Verdict:
+    """What an outcome says of its attempt. The answer is not in the verdict."""
+    verdict = replace(_judged(outcome), wrote=outcome.attempt.wrote)
     if verdict.kind is Kind.SKIPPED:
-        return _skipped(attempt, verdict, arguments, limits)
-    if verdict.kind not in (Kind.WRONG, Kind.FAILED, Kind.ERROR):
+        return _skipped(outcome, verdict)
+    is_code = not outcome.attempt.koan.note.is_prediction
+    about_it = outcome.raised if is_code else None
+    if verdict.kind is Kind.ERROR and not about_it or verdict.kind not in NOT_RIGHT:
         return verdict
-    is_code = not attempt.koan.note.is_prediction
-    if verdict.kind is Kind.ERROR and not (is_code and outcome.raised):
-        return verdict
-    named = diagnose(attempt, outcome, prediction, arguments, limits)
-    return _with_diagnosis(attempt, outcome, prediction, verdict, named)
+    named = diagnose(outcome)
+    told = {Kind.ERROR: _of_error, Kind.WRONG: _of_prediction, Kind.FAILED: _of_code}
+    return replace(told[verdict.kind](outcome, verdict, named), mistake=named)
 
 
-def _judged(
-    attempt: Attempt, outcome: Outcome, prediction: Any, limits: Limits
-) -> Verdict:
+def _judged(outcome: Outcome) -> Verdict:
     """The kind of verdict, its line, and a sentence that holds of any koan."""
-    wrote = attempt.wrote
+    attempt, raised = outcome.attempt, outcome.raised
     if outcome.skipped is not None:
-        return Verdict(Kind.SKIPPED, outcome.skipped, wrote=wrote)
-    failed = failing(attempt, outcome, prediction)
+        return Verdict(Kind.SKIPPED, outcome.skipped)
+    failed = failing(outcome)
     is_code = not attempt.koan.note.is_prediction
-    if outcome.raised and not (is_code and failed is not None):
-        sentence = _of_what_was_raised(attempt, outcome.raised, limits)
-        return Verdict(Kind.ERROR, sentence, outcome.raised.line, wrote)
-    if not outcome.raised and not outcome.came_to_its_end(attempt):
+    if raised and not (is_code and failed is not None):
+        return Verdict(Kind.ERROR, _of_what_was_raised(outcome, raised), raised.line)
+    if not raised and not outcome.complete:
         sentence = "The koan did not come to its last check, so nothing is shown yet."
-        return Verdict(Kind.ERROR, sentence, attempt.function.lineno, wrote)
+        return Verdict(Kind.ERROR, sentence, attempt.function.lineno)
     if failed is None:
-        return Verdict(Kind.PASSED, attempt.koan.note.because, wrote=wrote)
+        return Verdict(Kind.PASSED, attempt.koan.note.because)
     line = attempt.forms[outcome.checks[failed].number].line
     if not is_code:
-        return Verdict(Kind.WRONG, "That does not hold.", line, wrote)
-    return Verdict(Kind.FAILED, "A check does not hold.", line, wrote)
+        return Verdict(Kind.WRONG, "That does not hold.", line)
+    return Verdict(Kind.FAILED, "A check does not hold.", line)
 
 
-def failing(attempt: Attempt, outcome: Outcome, prediction: Any) -> int | None:
+def failing(outcome: Outcome) -> int | None:
     """Which of the checks of an outcome is the first that does not hold."""
+    forms, is_code = outcome.attempt.forms, not outcome.attempt.koan.note.is_prediction
     for i, check in enumerate(outcome.checks):
-        if attempt.koan.note.is_prediction:
-            tolerance = attempt.forms[check.number].tolerance
-            holds = comparing.predicted(check.found, prediction, tolerance)
-        else:
-            holds = check.holds
-        if not holds:
+        tolerance = forms[check.number].tolerance
+        if not (
+            check.holds
+            if is_code
+            else comparing.predicted(check.found, outcome.prediction, tolerance)
+        ):
             return i
     return None
 
 
-def _of_what_was_raised(attempt: Attempt, raised: Raised, limits: Limits) -> str:
-    error, line = raised.error, raised.line
+def _skipped(outcome: Outcome, verdict: Verdict) -> Verdict:
+    """A skip counts only where the solution is skipped, too."""
+    attempt = outcome.attempt
+    koan = attempt.koan
+    if koan.note.is_prediction or koan.solution is None:
+        return verdict
+    solution = attempt.work.example(koan, koan.solution.text)
+    if run(solution, outcome.arguments, outcome.limits).skipped is not None:
+        return verdict
+    sentence = "What stands in the blank makes the koan skip itself: it is not done."
+    return replace(verdict, kind=Kind.ERROR, sentence=sentence, line=attempt.fill.line)
+
+
+# -------------------------------------------------------------- what was raised
+
+
+def _of_what_was_raised(outcome: Outcome, raised: Raised) -> str:
+    attempt, error, line = outcome.attempt, raised.error, raised.line
     where = attempt.quoted(line)
     kind = type(error).__name__
-    if isinstance(error, Hang):
-        return f"It did not end within {limits.seconds:g} s; it was at {where}."
+    if outcome.hung:
+        seconds = outcome.limits.seconds
+        return f"It did not end within {seconds:g} s; it was at {where}."
     if isinstance(error, SKIPS):
         return "A fill can't skip a koan: it is not done."
     if not isinstance(error, Exception | pytest.fail.Exception):
@@ -135,64 +143,47 @@ def _is_own(error: AssertionError, attempt: Attempt) -> bool:
     return trace is not None and trace.tb_frame.f_code.co_filename == attempt.filename
 
 
-def said_by(error: BaseException) -> str:
-    """The text of an exception, which may fail at that."""
-    try:
-        return str(error)
-    except Exception:
-        return ""
-
-
 def _message(error: BaseException) -> str:
     """What an exception says, up to where it gets long: at the end of a sentence."""
-    text = " ".join(said_by(error).split())
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # one that can't say what it is
+        return ""
     if len(text) <= LONGEST:
         return text
     cut = text[:LONGEST]
     return cut[: cut.rfind(". ") + 1] or f"{cut} ..."
 
 
-def _skipped(
-    attempt: Attempt, verdict: Verdict, arguments: Arguments, limits: Limits
-) -> Verdict:
-    """A skip counts only where the solution is skipped, too."""
-    koan = attempt.koan
-    if koan.note.is_prediction or koan.solution is None:
-        return verdict
-    solution = attempt.work.example(koan, koan.solution.text)
-    if run(solution, arguments, limits).skipped is not None:
-        return verdict
-    sentence = "What stands in the blank makes the koan skip itself: it is not done."
-    return replace(verdict, kind=Kind.ERROR, sentence=sentence, line=attempt.fill.line)
+# -------------------------------------------------------- what is told, and named
 
 
-def _with_diagnosis(
-    attempt: Attempt,
-    outcome: Outcome,
-    prediction: Any,
-    verdict: Verdict,
-    named: str | None,
-) -> Verdict:
-    """The verdict with its diagnosis, and with what may be said entry by entry."""
-    if verdict.kind is Kind.ERROR:
-        if named and outcome.raised:
-            error = outcome.raised.error
-            if isinstance(error, Hang):
-                return replace(verdict, sentence=f"{named} {verdict.sentence}")
-            first = _message(error).partition(". ")[0]
-            raised = ": ".join(filter(None, [type(error).__name__, first]))
-            return replace(verdict, sentence=f"{named} ({raised})")
+def _of_error(outcome: Outcome, verdict: Verdict, named: str) -> Verdict:
+    raised = outcome.raised
+    if not named or raised is None:
         return verdict
-    place = failing(attempt, outcome, prediction)
+    if outcome.hung:
+        return replace(verdict, sentence=f"{named} {verdict.sentence}")
+    first = _message(raised.error).partition(". ")[0]
+    what = ": ".join(filter(None, [type(raised.error).__name__, first]))
+    return replace(verdict, sentence=f"{named} ({what})")
+
+
+def _of_prediction(outcome: Outcome, verdict: Verdict, named: str) -> Verdict:
+    """What may be said entry by entry, behind the diagnosis."""
+    [form], [check] = outcome.attempt.forms, outcome.checks
+    entries = partial.which_hold(check.found, outcome.prediction, form.tolerance)
+    general = verdict.sentence if not entries else ""
+    sentence = " ".join(filter(None, [named or general, entries]))
+    return replace(verdict, sentence=sentence)
+
+
+def _of_code(outcome: Outcome, verdict: Verdict, named: str) -> Verdict:
+    """What the failing check found, beside what it expected."""
+    place = failing(outcome)
     assert place is not None
     check = outcome.checks[place]
-    form = attempt.forms[check.number]
-    if verdict.kind is Kind.WRONG:
-        entries = partial.which_hold(check.found, prediction, form.tolerance)
-        general = verdict.sentence if not entries else ""
-        sentence = " ".join(filter(None, [named or general, entries]))
-        return replace(verdict, sentence=sentence)
-    note = attempt.koan.note
+    form, note = outcome.attempt.forms[check.number], outcome.attempt.koan.note
     values = check.found, check.expected, form.tolerance
     table = partial.table(form.asks, *values, note.row, note.columns)
     return replace(verdict, sentence=named or verdict.sentence, table=table.pack())

@@ -185,6 +185,8 @@ class Pristine:
             function = self._functions[name][0]
             fill = find_fill(self._notes.koans[name], function, self.helpers)
             _blank(function, fill)
+            if not _has_its_check(function, self._notes.koans[name]):
+                raise NotAsGiven(f"[{name}]: no check stands directly in the koan")
             self._koans[name] = function, fill
         return self._koans[name]
 
@@ -222,6 +224,12 @@ def find_fill(note: Note, function: Function, helpers: frozenset[str]) -> Fill:
     raise NotAsGiven(
         f"`{expected}` is there more than once, at lines {lines}", fits[1].first_line
     )
+
+
+def _has_its_check(function: Function, note: Note) -> bool:
+    """Whether the run can see what is asked: a prediction's check has the blank."""
+    checks = [node for node in function.body if isinstance(node, ast.Assert)]
+    return any(not note.is_prediction or blanks.find_blanks(c) for c in checks)
 
 
 def _blank(function: Function, fill: Fill) -> None:

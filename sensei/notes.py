@@ -23,6 +23,11 @@ HINTS = 3
 class NotesError(Exception):
     """Notes that can't be used; the message names the file, the place, the fault."""
 
+    @classmethod
+    def of(cls, koan: str, fill: str, fault: Exception) -> NotesError:
+        """Of a mistake's fill."""
+        return cls(f"[{koan}]: `{fill}` can't be used: {fault}")
+
 
 @dataclass(frozen=True)
 class Mistake:

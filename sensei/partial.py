@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,9 +17,10 @@ from typing import Any
 from sensei.comparing import Tolerance, is_list, is_number, predicted
 from sensei.predictions import as_text
 
-DIGITS = 6  # that matter in what float32 worked out
+FIGURES = 6  # that matter in what float32 worked out
 NOISE = 1e-6  # of the largest number
-NOTHING = "(nothing)"  # in the place of an entry that is not there
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?")
+ABSENT = "(nothing)"  # in the place of an entry that is not there
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,16 @@ def which_hold(found: Any, wrote: Any, tolerance: Tolerance = None) -> str:
     except Shape as shape:
         return str(shape)
     if len(entries) < 2:
-        return ""
+        return _spelling(entries)
     wrong = [e for e in entries if not predicted(e.found, e.wrote, tolerance)]
     right = len(entries) - len(wrong)
     if all(isinstance(entry.found, bool | str) for entry in entries):
-        return f"{right} of the {len(entries)} entries hold, each in its place."
+        sentence = f"{right} of the {len(entries)} entries hold, each in its place."
+        return " ".join(filter(None, [sentence, _spelling(entries)]))
     if not right:
-        return "None of the entries holds."
+        return " ".join(
+            filter(None, ["None of the entries holds.", _spelling(entries)])
+        )
     noun, verb = ("Entry", "does") if len(wrong) == 1 else ("Entries", "do")
     names = [entry.name for entry in wrong]
     sentence = f"{noun} {_and(names)} {verb} not hold."
@@ -63,6 +68,23 @@ def which_hold(found: Any, wrote: Any, tolerance: Tolerance = None) -> str:
         outer, _, inner = dotted.partition(".")
         sentence += f" ({dotted} is entry {inner} of list {outer}.)"
     return sentence
+
+
+def _spelling(entries: Sequence[Entry]) -> str:
+    """What to say of a text that stands for something else, whatever its value."""
+    for entry in entries:
+        if not isinstance(entry.wrote, str) or entry.found == entry.wrote:
+            continue
+        if not isinstance(entry.found, str):
+            if entry.wrote in ("True", "False", "None"):
+                return f"{entry.wrote} is written without quotes."
+            if NUMBER.fullmatch(entry.wrote):
+                return "A number is written without quotes."
+        elif entry.found.isupper() and entry.wrote.islower():
+            return "The letters here are capitals."
+        elif entry.found.islower() and entry.wrote.isupper():
+            return "The letters here are small ones."
+    return ""
 
 
 def _entries(found: Any, wrote: Any, name: str = "") -> Iterator[Entry]:
@@ -153,8 +175,11 @@ def table(
     if is_list(found) and is_list(expected) and max(len(found), len(expected)) > 1:
         pairs = _paired(found, expected, tolerance)
         rows = [Row(f"{row or 'entry'} {i}", *pair) for i, pair in enumerate(pairs, 1)]
+        each = [*found, *expected]
+        if not all(is_list(item) and len(item) == len(columns) for item in each):
+            columns = ()
     else:
-        texts = as_text(found, DIGITS), as_text(expected, DIGITS)
+        texts = as_text(found, FIGURES), as_text(expected, FIGURES)
         rows = [Row("", *texts, not predicted(found, expected, tolerance))]
     return Table(asks, columns, tuple(rows))
 
@@ -184,7 +209,7 @@ def _paired(
     found: Sequence[Any], expected: Sequence[Any], tolerance: Tolerance
 ) -> Iterator[tuple[str, str, bool]]:
     for i in range(max(len(found), len(expected))):
-        left = as_text(found[i], DIGITS) if i < len(found) else NOTHING
-        right = as_text(expected[i], DIGITS) if i < len(expected) else NOTHING
+        left = as_text(found[i], FIGURES) if i < len(found) else ABSENT
+        right = as_text(expected[i], FIGURES) if i < len(expected) else ABSENT
         both = i < min(len(found), len(expected))
         yield left, right, not (both and predicted(found[i], expected[i], tolerance))

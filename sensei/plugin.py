@@ -43,6 +43,7 @@ LEFT = "The debugger was left before the koan had come to its end."
 
 COURSE = pytest.StashKey[Course]()
 LIMITS = pytest.StashKey[Limits]()
+TRACEBACKS = pytest.StashKey[bool]()  # whether somebody asked for them
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -88,6 +89,9 @@ def pytest_configure(config: Config) -> None:
     atexit.register(gc.unfreeze)  # or libraries report all of it as leaked
     config.stash[COURSE] = course
     config.stash[LIMITS] = Limits(seconds, os.dup(2))  # capture has not begun yet
+    style, full = config.getoption("tbstyle"), config.getoption("fulltrace")
+    more = style != "auto" or full or config.getoption("showlocals")
+    config.stash[TRACEBACKS] = bool(more)
     if not hasattr(config, "workerinput"):
         _plain_reporter_where_sugar_breaks(config)
         config.pluginmanager.register(Scribe(config, course), "sensei-scribe")
@@ -128,7 +132,11 @@ def pytest_pycollect_makemodule(module_path: Path, parent: Collector) -> Module 
 def pytest_collection_modifyitems(
     session: Session, config: Config, items: list[Item]
 ) -> None:
-    """Put a failing item in the place of each lesson whose file is gone."""
+    """Put a failing item in the place of each lesson whose file is gone.
+
+    Where nothing but koans is run, pytest's own summary of failures would say what
+    the screen says below it.
+    """
     course = config.stash.get(COURSE, None)
     if course is None:
         return
@@ -139,6 +147,10 @@ def pytest_collection_modifyitems(
             later = {after.path for after in behind}
             place = next((i for i, it in enumerate(items) if it.path in later), None)
             items.insert(len(items) if place is None else place, module.missing())
+    koans = {lesson.path for lesson in course.lessons}
+    more = config.stash[TRACEBACKS] or set(config.option.reportchars) & set("AP")
+    if not more and {item.path for item in items} <= koans:
+        config.option.tbstyle = "no"
 
 
 def _is_asked_for(lesson: Lesson, config: Config) -> bool:
@@ -198,7 +210,7 @@ def _decide(
         verdict, outcome = judge.decide(attempt, arguments, limits, item.obj)
         if outcome is None:
             return verdict, None
-        verdict = explained(attempt, outcome, verdict, arguments, limits, reveal)
+        verdict = explained(outcome, verdict, reveal)
     except NotesError as fault:
         return Verdict(Kind.ERROR, f"The notes of this koan: {fault}", 1), None
     raised = outcome.raised.error if outcome.raised else None
@@ -215,11 +227,7 @@ def pytest_runtest_makereport(
     """Spare the learner a traceback through the engine; --tb and -l bring it back."""
     report = yield
     verdict = Verdict.from_properties(item.user_properties)
-    wants_more = (
-        item.config.getoption("tbstyle") != "auto"
-        or item.config.getoption("fulltrace")
-        or item.config.getoption("showlocals")
-    )
+    wants_more = item.config.stash.get(TRACEBACKS, True)
     if verdict and call.when == "call" and report.failed and not wants_more:
         report.longrepr = message(item, verdict)
     return report
@@ -241,6 +249,8 @@ class Scribe:
         path, _, koan = report.nodeid.partition("::")
         lesson = self.course.lesson_of(self.config.rootpath / path)
         verdict = _verdict_of(report)
+        if report.failed and report.sections and not self.config.stash[TRACEBACKS]:
+            self.config.option.tbstyle = "auto"  # it shows what the koan printed
         if lesson and verdict and lesson.relative == path:  # not of solutions/
             name, bracket, device = koan.rstrip("]").partition("[")
             self.results.setdefault((path, name), {})[device] = verdict

@@ -17,6 +17,8 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
+from sensei.comparing import OPERATORS, SIGNS
+
 MAX_NODES = 500  # of one fill
 MAX_LENGTH = 1000  # of a string or a list that arithmetic makes
 MAX_BITS = 1100  # of an int; 2.0**-1074 is the smallest float
@@ -62,18 +64,6 @@ _UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
     ast.USub: operator.neg,
     ast.Not: operator.not_,
     ast.Invert: operator.invert,
-}
-_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Is: operator.is_,
-    ast.IsNot: operator.is_not,
-    ast.In: lambda item, items: item in items,
-    ast.NotIn: lambda item, items: item not in items,
 }
 
 
@@ -142,7 +132,7 @@ class _Evaluator:
         left = self.value(node.left)
         for op, item in zip(node.ops, node.comparators, strict=True):
             right = self.value(item)
-            if not _COMPARE[type(op)](left, right):
+            if not OPERATORS[SIGNS[type(op)]](left, right):
                 return False
             left = right
         return True
@@ -191,6 +181,10 @@ class _Evaluator:
                 return float(word)
             case ast.Call(func=ast.Name(id="approx")):
                 raise Refused("Leave approx out: where it is needed, it is given.")
+            case ast.Call(func=ast.Constant() | ast.BinOp() | ast.UnaryOp()):
+                raise Refused(
+                    f"`{_short(node)}` calls a number. Between two factors stands a *."
+                )
         raise Refused(
             f"`{_short(node)}` calls something. A prediction is written down before "
             f"anything runs: no calls, save {PLAIN_WORDS}."

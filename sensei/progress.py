@@ -136,13 +136,11 @@ def progress(course: Course, results: Results) -> list[Progress]:
     """
     ran = {relative for relative, _ in results}
     parts = sorted({lesson.part for lesson in course.lessons if lesson.relative in ran})
-    return [Progress(part, _stretches(course, part, results)) for part in parts]
-
-
-def _stretches(course: Course, part: str, results: Results) -> tuple[Stretch, ...]:
-    return tuple(
-        _stretch(lesson, results) for lesson in course.lessons if lesson.part == part
-    )
+    return [
+        Progress(part, tuple(_stretch(each, results) for each in lessons))
+        for part in parts
+        if (lessons := [each for each in course.lessons if each.part == part])
+    ]
 
 
 def _stretch(lesson: Lesson, results: Results) -> Stretch:

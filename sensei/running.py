@@ -11,34 +11,35 @@ import pdb
 import sys
 import unittest
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, TextIO
 
 import pytest
 
 from sensei import comparing
-from sensei.attempt import IN_THE_FILL, REPORT, Attempt, line_in
+from sensei.attempt import IN_THE_FILL, REPORT, Arguments, Attempt, line_in
 from sensei.timeline import Event
-from sensei.watchdog import Limits, time_limit
+from sensei.watchdog import Hang, Limits, time_limit
 from sensei.work import importable
 
 SKIPS = (pytest.skip.Exception, unittest.SkipTest)
 NOT_THE_KOANS = (KeyboardInterrupt, bdb.BdbQuit, pytest.exit.Exception)
-NOTHING = object()
+UNKNOWN = object()
 
 
 @dataclass(frozen=True)
 class Check:
     """A check that was come to: which one, what was found, expected, and so.
 
-    The ``expected`` of a prediction is NOTHING: nobody has looked at it yet.
+    The ``expected`` of a prediction is UNKNOWN: nobody has looked at it yet.
     """
 
     number: int
     found: Any
-    expected: Any = NOTHING
+    expected: Any = UNKNOWN
     holds: bool = False
 
 
@@ -59,10 +60,28 @@ class Outcome:
     events of the story there were at each check.
     """
 
+    attempt: Attempt
+    arguments: Arguments
+    limits: Limits
     checks: tuple[Check, ...] = ()
     raised: Raised | None = None
     skipped: str | None = None
     marks: tuple[int, ...] = ()
+
+    @property
+    def hung(self) -> bool:
+        return self.raised is not None and isinstance(self.raised.error, Hang)
+
+    @property
+    def complete(self) -> bool:
+        """Whether each check was come to, and nothing raised."""
+        checked = {check.number for check in self.checks}
+        return self.raised is None and checked == set(range(len(self.attempt.forms)))
+
+    @cached_property
+    def prediction(self) -> Any:
+        """What was predicted, None for code; raises Refused."""
+        return self.attempt.prediction(self.arguments)
 
     def alike(self, other: Outcome) -> bool:
         """Whether two koans did the same, as far as their checks can tell."""
@@ -75,11 +94,6 @@ class Outcome:
             comparing.same(mine.found, others.found) for mine, others in pairs
         )
 
-    def came_to_its_end(self, attempt: Attempt) -> bool:
-        """Whether each check was come to, and nothing raised."""
-        checked = {check.number for check in self.checks}
-        return self.raised is None and checked == set(range(len(attempt.forms)))
-
 
 def _ended_alike(left: Raised | None, right: Raised | None) -> bool:
     if left is None or right is None:
@@ -89,7 +103,7 @@ def _ended_alike(left: Raised | None, right: Raised | None) -> bool:
 
 def run(
     attempt: Attempt,
-    arguments: Mapping[str, Any],
+    arguments: Arguments,
     limits: Limits,
     function: Callable[..., object] | None = None,
     events: list[Event] | None = None,
@@ -101,7 +115,7 @@ def run(
     the keyboard, a debugger that was left, the end of the run; NotImportable.
     """
     call = function or attempt.callable()
-    reports = _Reports(attempt, events)
+    reports = _Reports(Outcome(attempt, arguments, limits), events)
     module = attempt.work.module
     course = attempt.koan.lesson.course
     quiet = attempt.is_example or events is not None
@@ -128,18 +142,21 @@ def run(
 
 @dataclass
 class _Reports:
-    """Takes in what the checks of one run report."""
+    """Takes in what the checks of one run report; ``begun`` is all that is known
+    before it.
+    """
 
-    attempt: Attempt
+    begun: Outcome
     events: list[Event] | None
     checks: list[Check] = field(default_factory=list)
     marks: list[int] = field(default_factory=list)
 
-    def __call__(self, number: int, found: Any, expected: Any = NOTHING) -> None:
-        form = self.attempt.forms[number]
+    def __call__(self, number: int, found: Any, expected: Any = UNKNOWN) -> None:
+        attempt = self.begun.attempt
+        form = attempt.forms[number]
         self.marks.append(len(self.events or ()))
         kept = comparing.kept(found)
-        if self.attempt.koan.note.is_prediction:
+        if attempt.koan.note.is_prediction:
             self.checks.append(Check(number, kept))
             return
         holds = comparing.holds(found, form.op, expected, form.tolerance)
@@ -148,12 +165,15 @@ class _Reports:
     def outcome(self, error: BaseException | None) -> Outcome:
         raised, skipped = None, None
         if error is not None:
-            line = line_in(error, self.attempt.filename)
-            place = self.attempt.place(line)
-            raised = Raised(error, line or self.attempt.fill.line, place)
+            attempt = self.begun.attempt
+            line = line_in(error, attempt.filename)
+            raised = Raised(error, line or attempt.fill.line, attempt.place(line))
         if raised and isinstance(error, SKIPS) and raised.place != IN_THE_FILL:
             raised, skipped = None, str(error)
-        return Outcome(tuple(self.checks), raised, skipped, tuple(self.marks))
+        checks, marks = tuple(self.checks), tuple(self.marks)
+        return replace(
+            self.begun, checks=checks, raised=raised, skipped=skipped, marks=marks
+        )
 
 
 # ---------------------------------------------------------------- around a run

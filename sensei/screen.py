@@ -221,7 +221,8 @@ def _verdict(verdict: Verdict, width: int) -> Iterator[Line]:
         first, *more = verdict.wrote.splitlines()
         yield labelled(label, f"you wrote: {first}", colour)
         if len(more) >= MOST_WRITTEN:
-            more = [*more[: MOST_WRITTEN - 2], "…"]
+            shown = more[: MOST_WRITTEN - 2]
+            more = [*shown, f"… and {len(more) - len(shown)} lines more"]
         yield from (labelled("", f"           {line}") for line in more)
         label = ""
     yield from prose(label, verdict.sentence, width, colour if label else ())
@@ -290,7 +291,8 @@ def _revealed(step: Step, verdict: Verdict, width: int) -> Iterator[Line]:
     elif _reveals(step) and step.koan and step.koan.solution_text:
         text = "One way to fill it in; there are others."
         yield from prose("answer", text, width, ("green",))
-        yield from map(_solution_line, step.koan.solution_text.splitlines())
+        for line in step.koan.solution_text.splitlines():
+            yield labelled("", f"    {line}", ("green",))
     else:
         yield from prose("reveal", _declined(step), width, ("yellow",))
 
@@ -304,10 +306,6 @@ def _declined(step: Step) -> str:
     if step.koan and step.koan.solution is None:
         return "The solutions are not in this copy of the course."
     return "What stands there can't be judged, so no answer can meet it. Mend it first."
-
-
-def _solution_line(line: str) -> Line:
-    return labelled("", f"    {line}", ("green",))
 
 
 # ------------------------------------------------------- what was found, and how so

@@ -59,7 +59,8 @@ PROPERTY = "sensei"
 class Verdict:
     """What became of a koan: the kind, a sentence for the learner, and where.
 
-    ``line`` is in the koan's file, ``wrote`` the learner's fill. The others are ""
+    ``line`` is in the koan's file, ``wrote`` the learner's fill, ``mistake`` the
+    diagnosis of a named mistake. The others are ""
     unless they may be told: ``answer`` is what a wrong prediction should have
     been; ``table`` sets what a check found beside what it expected (see
     ``partial``), ``story`` says how that came about (see ``timeline``), ``remarks``
@@ -70,6 +71,7 @@ class Verdict:
     sentence: str = ""
     line: int = 0
     wrote: str = ""
+    mistake: str = ""
     answer: str = ""
     table: str = ""
     story: str = ""

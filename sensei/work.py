@@ -172,8 +172,9 @@ class Work:
         )
         if refusal is None:
             return None
-        line = refusal.line or fill.line
-        return Verdict(Kind.REFUSED, refusal.sentence, line, attempt.wrote)
+        named, line = attempt.named, refusal.line or fill.line
+        sentence = " ".join(filter(None, [named, refusal.sentence]))
+        return Verdict(Kind.REFUSED, sentence, line, attempt.wrote, named)
 
     def _not_compiled(self, attempt: Attempt) -> Verdict | None:
         try:

@@ -16,6 +16,7 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).parent.parent)]
 
+from sensei.diagnosis import end_alike
 from sensei.lesson import Koan
 from sensei.notes import Mistake
 from sensei.running import Outcome, run
@@ -46,7 +47,7 @@ def groups(koan: Koan) -> list[tuple[Outcome, list[Mistake]]]:
     found: list[tuple[Outcome, list[Mistake]]] = []
     for mistake, outcome in examples(koan):
         for other, members in found:
-            if other.alike(outcome):
+            if end_alike(other, outcome):
                 members.append(mistake)
                 break
         else:

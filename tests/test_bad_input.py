@@ -23,7 +23,7 @@ def ends_in(ran, place: str, *says: str) -> None:
     assert ran.is_red
     ran.is_sound()
     ran.says(f"{place} ", "error ", *says)
-    assert ran.text.count(f"{place}: error: ") == 1, ran.text
+    assert ran.text.count(f"{place}: error: ") <= 1, ran.text  # xdist: pytest, too
 
 
 def solved_but(tiny: TinyCourse, koan: str, fill: str) -> None:

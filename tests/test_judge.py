@@ -308,12 +308,23 @@ WRONG = {
         ("items.add(i + 2)", "A list has no add. (AttributeError: 'list' object"),
         ("items.nothing", "A list has no add. (AttributeError: 'list' object"),
         ("1 / 0", "`1 / 0` raises ZeroDivisionError"),
+        # what names a function and does not call it
+        ("items.append(1)\nitems.sort", "`items.sort` alone calls nothing"),
+        ("items.append(i)\n(items.copy + [1])", "`items.copy` alone calls nothing"),
     ],
 )
 def test_code_is_diagnosed_by_what_it_did(fill, said):
     verdict = run_named(fill)
     assert verdict.kind in (Kind.FAILED, Kind.ERROR)
     assert verdict.sentence.startswith(said)
+
+
+def test_what_is_refused_is_diagnosed_by_its_spelling():
+    """It is never run, so nothing else of it is known."""
+    mine = koan(CODE, {"=items.rate /= 2": "A list has no rate."})
+    verdict = judged(mine, "items.rate /= 2")
+    assert verdict.kind is Kind.REFUSED and verdict.mistake == "A list has no rate."
+    assert verdict.sentence.startswith("A list has no rate. `items.rate` can't be")
 
 
 def run_named(fill: str, text: str = CODE, limits: Limits = LIMITS) -> Verdict:
@@ -396,7 +407,7 @@ def explanation(mine: Koan, fill: str, reveal: bool, **names: object) -> Verdict
     attempt = attempt_of(mine, fill)
     vars(attempt.work.module).update(names)
     verdict, outcome = judge.decide(attempt, {}, LIMITS)
-    return explained(attempt, outcome, verdict, {}, LIMITS, reveal)
+    return explained(outcome, verdict, reveal)
 
 
 def test_the_answer_is_told_when_it_is_asked_for_as_it_was_found_once():

@@ -171,6 +171,20 @@ def test_asks_that_fit_nowhere_are_told_with_the_line_of_the_koan():
     assert caught.value.line == line_of(text, "def test_sum")
 
 
+@pytest.mark.parametrize(
+    ("koan", "asks"),
+    [
+        ("    for a in [1]:\n        assert a == 1\n", "assert a == __"),
+        ("    a = 1\n", "a = __"),
+        ("    with open(a):\n        b = 1\n        assert b\n", "b = __"),
+    ],
+)
+def test_a_check_that_no_run_would_see_is_a_fault_of_the_lesson(koan, asks):
+    lesson = lesson_of(f"def test_it():\n{koan}", [note(asks)])
+    with pytest.raises(NotesError, match="no check stands directly in the koan"):
+        _ = lesson.koans
+
+
 # --------------------------------------------------------------- the lesson's files
 
 

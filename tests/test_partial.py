@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensei.partial import NOTHING, Row, Table, table, which_hold
+from sensei.partial import ABSENT, Row, Table, table, which_hold
 
 quick = settings(max_examples=80, deadline=None, database=None)
 
@@ -37,6 +37,27 @@ quick = settings(max_examples=80, deadline=None, database=None)
         ),
         ([True, False], [0, 1], "0 of the 2 entries hold, each in its place."),
         (["a", True], ("a", False), "1 of the 2 entries hold, each in its place."),
+        # a text for something else
+        (True, "True", "True is written without quotes."),
+        (None, "None", "None is written without quotes."),
+        (0.5, "0.5", "A number is written without quotes."),
+        (None, "-1e3", "A number is written without quotes."),
+        (1, "one", ""),
+        ([1, "B"], [1, "b"], "Entry 2 does not hold."),
+        ("B", "a", "The letters here are capitals."),
+        ("b", "A", "The letters here are small ones."),
+        ("b", "a", ""),
+        (
+            ["B", "A"],
+            ["b", "a"],
+            "0 of the 2 entries hold, each in its place. "
+            "The letters here are capitals.",
+        ),
+        (
+            [1, 2],
+            ["1", "2"],
+            "None of the entries holds. A number is written without quotes.",
+        ),
         # another shape
         ([1, 2], 1, "A list is asked for."),
         ([1, 2], {1: 2}, "A list is asked for."),
@@ -147,13 +168,13 @@ def entry(number: int, found: str, expected: str, differs: bool) -> Row:
             [0.1 + 0.2, 1],
             [0.3],
             {},
-            [entry(1, "0.3", "0.3", False), entry(2, "1", NOTHING, True)],
+            [entry(1, "0.3", "0.3", False), entry(2, "1", ABSENT, True)],
         ),
         (
             [],
             [None, 1],
             None,
-            [entry(1, NOTHING, "None", True), entry(2, NOTHING, "1", True)],
+            [entry(1, ABSENT, "None", True), entry(2, ABSENT, "1", True)],
         ),
         # what float32 left over beside larger numbers is told as zero
         (

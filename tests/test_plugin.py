@@ -238,7 +238,8 @@ BLANKS = {
 @pytest.mark.parametrize(("body", "asks"), BLANKS.values(), ids=BLANKS)
 def test_a_blank_never_passes(tiny, body, asks, given):
     lesson = tiny.lesson("test_a_sum")
-    tiny.edit("test_a_sum", "assert sum(parts) == __", body)
+    checked = f"{body}\n    assert sum(parts) == 7919"
+    tiny.edit("test_a_sum", "assert sum(parts) == __", checked)
     tiny.edit("test_a_sum", "from sensei", "import pytest\nfrom sensei")
     notes = lesson.notes_path.read_text("utf-8")
     old = 'asks = "assert sum(parts) == __"'
@@ -337,6 +338,9 @@ BAD_SETTINGS = {
     "seconds = 0": "seconds: a number above 0",
     "second = 1": "does not know second",
     "seconds = ": "pyproject.toml: Invalid value",
+    "preload = 'json'": "preload: a list of modules",
+    "notes = 3": "notes: a text",
+    "state = 'course.no_such'": "names course.no_such, and there is no",
 }
 
 

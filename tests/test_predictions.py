@@ -162,6 +162,9 @@ REFUSED = {
         __import__('os')  [].append(1)  (lambda: 1)()  [slate(p), 1]  {1: slate(p)}
         {slate(p): 1}  1 + slate(p)  1 < slate(p)  -slate(p)
     """,
+    "Between two factors stands a *": """
+        2(0.5-0.8)  (1 + 2)(3)  (-1)(2)
+    """,
     "Leave approx out": """
         approx(1.0)
     """,

@@ -19,7 +19,7 @@ from one_lesson import COURSE, LIMITS, attempt_of, judged, koan_of, line_of, out
 from sensei import judge
 from sensei.attempt import IN_THE_FILL, REPORT
 from sensei.lesson import Koan
-from sensei.running import NOTHING, Check, Outcome, Raised, run
+from sensei.running import UNKNOWN, Check, Outcome, Raised, run
 from sensei.verdicts import Kind
 from sensei.watchdog import Limits
 from sensei.work import Work
@@ -62,7 +62,7 @@ def test_checks_report_both_sides_and_do_not_end_a_koan():
         Check(1, 6, 3, False),
         Check(2, [0, 2, 4], None, True),
     )
-    assert outcome.raised is None and outcome.came_to_its_end(attempt_of(KOAN, "pass"))
+    assert outcome.raised is None and outcome.complete
 
 
 def test_a_check_that_raises_ends_it_at_its_place():
@@ -70,12 +70,12 @@ def test_a_check_that_raises_ends_it_at_its_place():
     assert outcome.checks == (Check(0, 3, 3, True),)
     assert type(outcome.raised.error) is TypeError
     assert outcome.raised.line == line_of(CODE, "sum(items)")
-    assert not outcome.came_to_its_end(attempt_of(KOAN, "pass"))
+    assert not outcome.complete
 
 
 def test_a_prediction_reports_its_left_side_alone():
     assert outcome_of(prediction("a = [1]", "a[0]"), "5").checks == (Check(0, 1),)
-    assert Check(0, 1).expected is NOTHING
+    assert Check(0, 1).expected is UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -173,8 +173,7 @@ def test_a_koan_whose_checks_never_report_does_not_pass(fill):
     work = Work(KOAN.lesson, CODE.encode())
     outcome = run(work.example(KOAN, fill), {}, LIMITS)
     assert outcome.checks == () and outcome.raised is None
-    attempt = attempt_of(KOAN, "pass")
-    verdict = judge.judge(attempt, outcome, None, {}, LIMITS)
+    verdict = judge.judge(outcome)
     assert verdict.kind is Kind.ERROR
     assert "did not come to its last check" in verdict.sentence
 
@@ -182,10 +181,10 @@ def test_a_koan_whose_checks_never_report_does_not_pass(fill):
 def test_a_koan_whose_last_check_is_not_come_to_does_not_pass():
     attempt = attempt_of(KOAN, "items.append(i)")
     whole = run(attempt, {}, LIMITS)
-    assert judge.judge(attempt, whole, None, {}, LIMITS).kind is Kind.PASSED
+    assert judge.judge(whole).kind is Kind.PASSED
     for checks in (whole.checks[:2], whole.checks[1:], ()):
         part = replace(whole, checks=checks)
-        assert judge.judge(attempt, part, None, {}, LIMITS).kind is Kind.ERROR
+        assert judge.judge(part).kind is Kind.ERROR
 
 
 def test_a_function_that_does_nothing_is_no_evidence():
@@ -235,7 +234,7 @@ def test_a_skip_counts_where_it_was_given_and_never_from_a_fill():
     example = work.example(KOAN, "skip('I am tired')")
     outcome = run(example, {}, LIMITS)
     assert outcome.skipped is None and outcome.raised.place == IN_THE_FILL
-    assert judge.judge(example, outcome, None, {}, LIMITS).kind is Kind.ERROR
+    assert judge.judge(outcome).kind is Kind.ERROR
 
 
 def test_a_fill_can_make_no_given_code_skip():
@@ -394,21 +393,28 @@ PLAIN = st.recursive(
 )
 
 
+BEGUN = outcome_of(KOAN, "items.append(i)")
+
+
+def ended(checks, raised=None, skipped=None):
+    return replace(BEGUN, checks=checks, raised=raised, skipped=skipped)
+
+
 @quick
 @given(st.lists(PLAIN, max_size=3), PLAIN, st.integers(0, 2))
 def test_outcomes_are_alike_when_all_their_checks_found_the_same(values, other, at):
-    outcome = Outcome(tuple(Check(i, value) for i, value in enumerate(values)))
-    twin = Outcome(tuple(Check(i, v, "else", True) for i, v in enumerate(values)))
+    outcome = ended(tuple(Check(i, value) for i, value in enumerate(values)))
+    twin = ended(tuple(Check(i, v, "else", True) for i, v in enumerate(values)))
     assert outcome.alike(twin) and twin.alike(outcome)
     if at < len(values) and repr(values[at]) != repr(other):
         changed = [*values[:at], other, *values[at + 1 :]]
         checks = tuple(Check(i, value) for i, value in enumerate(changed))
-        assert not outcome.alike(Outcome(checks))
-    assert not outcome.alike(Outcome((*outcome.checks, Check(9, 1))))
+        assert not outcome.alike(ended(checks))
+    assert not outcome.alike(ended((*outcome.checks, Check(9, 1))))
 
 
 def raised(kind: type[Exception], place: int, line: int = 1) -> Outcome:
-    return Outcome((Check(0, 1),), Raised(kind("whatever"), line, place))
+    return ended((Check(0, 1),), Raised(kind("whatever"), line, place))
 
 
 def test_what_raised_is_alike_by_its_type_and_place_and_not_by_its_words_or_line():
@@ -416,8 +422,8 @@ def test_what_raised_is_alike_by_its_type_and_place_and_not_by_its_words_or_line
     assert one.alike(raised(ValueError, 3, line=9))
     assert not one.alike(raised(TypeError, 3))
     assert not one.alike(raised(ValueError, 4))
-    assert not one.alike(Outcome(one.checks))
-    assert not Outcome(one.checks).alike(Outcome(one.checks, skipped="so"))
+    assert not one.alike(ended(one.checks))
+    assert not ended(one.checks).alike(ended(one.checks, skipped="so"))
 
 
 def test_limits_of_a_koan_are_generous_by_default():

@@ -43,7 +43,7 @@ from this_course import (
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda one: one.name)
-WRONG = (Kind.WRONG, Kind.FAILED, Kind.ERROR)
+WRONG = (Kind.WRONG, Kind.FAILED, Kind.ERROR, Kind.REFUSED)
 RIGHT = (Kind.PASSED, Kind.SKIPPED)
 ARGUMENTS = {"device": "cpu"}
 

@@ -305,6 +305,11 @@ def test_several_values_are_not_asked_for_where_one_is(koan, values, count):
     )
 
 
+def test_a_comma_in_a_number_is_told_to_be_a_point():
+    verdict = decided(KOANS[NUMBER], NUMBER.replace("== 3", "== -0,6"))
+    assert verdict.sentence.endswith("a number has a point in it, -0.6.")
+
+
 def test_other_slips_are_told_in_pythons_own_words():
     verdict = decided(KOANS[PREDICTION], PREDICTION.replace("[2, 3]", "[2, 3"))
     line = line_of(PREDICTION, "assert")

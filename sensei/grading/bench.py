@@ -9,24 +9,20 @@ from __future__ import annotations
 import itertools
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
-from sensei import diagnosis, judge, predictions
-from sensei.attempt import Attempt
+from sensei import diagnosis, judge
+from sensei.attempt import Arguments, Attempt
 from sensei.course import CourseError
 from sensei.grading.assignment import Assignment
 from sensei.lesson import Koan
 from sensei.running import Outcome, run
 from sensei.verdicts import Kind, Verdict
-from sensei.watchdog import Hang, Limits
+from sensei.watchdog import Limits
 from sensei.work import Work
 
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
-WRONG = (Kind.WRONG, Kind.FAILED, Kind.ERROR)
-
-Arguments = Mapping[str, Any]
 Report = dict[str, str]
 
 
@@ -109,11 +105,11 @@ def _skip_reason(attempt: Attempt) -> str:
 def _warm_up(ready: Ready, arguments: Arguments, limits: Limits) -> None:
     assert ready.koan.solution
     solution = ready.base.example(ready.koan, ready.koan.solution.text)
-    run(solution, arguments, limits)
+    outcome = run(solution, arguments, limits)
     if not ready.koan.note.is_prediction:
         for number, mistake in enumerate(ready.koan.note.mistakes):
             if not mistake.spelled:
-                diagnosis.example_outcome(solution, number, arguments, limits)
+                diagnosis.example_outcome(outcome, number)
 
 
 # ------------------------------------------------------------------------ verdicts
@@ -123,53 +119,31 @@ def _runs(
     attempt: Attempt, runs: Iterable[Arguments], limits: Limits
 ) -> Iterator[Report]:
     for arguments in runs:
-        verdict, outcome = judge.decide(attempt, arguments, limits)
-        yield _told(attempt, verdict, outcome, None, arguments, limits)
+        yield _report(*judge.decide(attempt, arguments, limits))
 
 
 def _predictions(
     attempts: list[Attempt], runs: Iterable[Arguments], limits: Limits
 ) -> list[Report]:
     """The koan is run once for all of them: no prediction is in what runs."""
-    outcomes = [(arguments, run(attempts[0], arguments, limits)) for arguments in runs]
+    outcomes = [run(attempts[0], arguments, limits) for arguments in runs]
     return [
-        _first_to_stop(_compared(attempt, *one, limits) for one in outcomes)
+        _first_to_stop(_compared(replace(one, attempt=attempt)) for one in outcomes)
         for attempt in attempts
     ]
 
 
-def _compared(
-    attempt: Attempt, arguments: Arguments, outcome: Outcome, limits: Limits
-) -> Report:
-    try:
-        prediction = judge.predicted(attempt, arguments)
-    except predictions.Refused as refusal:
-        return _report(Verdict(Kind.REFUSED, str(refusal)))
-    verdict = judge.judge(attempt, outcome, prediction, arguments, limits)
-    return _told(attempt, verdict, outcome, prediction, arguments, limits)
+def _compared(outcome: Outcome) -> Report:
+    if refusal := judge.refused(outcome.attempt, outcome.arguments):
+        return _report(refusal)
+    return _report(judge.judge(outcome), outcome)
 
 
-def _told(
-    attempt: Attempt,
-    verdict: Verdict,
-    outcome: Outcome | None,
-    prediction: Any,
-    arguments: Arguments,
-    limits: Limits,
-) -> Report:
-    """A verdict with the named mistake that it is."""
-    if outcome is None or verdict.kind not in WRONG:
-        return _report(verdict)
-    named = diagnosis.diagnose(attempt, outcome, prediction, arguments, limits)
-    if outcome.raised and isinstance(outcome.raised.error, Hang):
-        verdict = replace(verdict, kind=Kind.TIMEOUT)
-    return _report(verdict, named or "")
-
-
-def _report(verdict: Verdict, mistake: str = "") -> Report:
+def _report(verdict: Verdict, outcome: Outcome | None = None) -> Report:
     """A verdict as it travels."""
+    kind = Kind.TIMEOUT if outcome and outcome.hung else verdict.kind
     sentence = plain(verdict.sentence)
-    return {"kind": str(verdict.kind), "sentence": sentence, "mistake": mistake}
+    return {"kind": str(kind), "sentence": sentence, "mistake": verdict.mistake}
 
 
 def plain(sentence: str) -> str:

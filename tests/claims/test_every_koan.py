@@ -45,4 +45,3 @@ def test_a_claim_is_a_sentence_in_several_shapes(lesson: Lesson):
         assert ast.get_docstring(function), f"{function.name} says no sentence"
         parameters = [argument.arg for argument in function.args.args]
         assert {"shape", "device"} <= set(parameters), f"{function.name} has one shape"
-
