@@ -14,7 +14,55 @@ STEP = "\n    optimizer.step()\n    optimizer.zero_grad()"
 EVERY_K = "if (i + 1) % k == 0:" + STEP
 SUMMED = 'cross_entropy(logits, targets, reduction="sum")'
 WINDOW = "for x in batches:\n    loss = model(x) / len(batches)\n    loss.backward()"
+REST = (
+    "\nloss = loss_fn(h, y)\nloss.backward()\noptimizer.step()\noptimizer.zero_grad()"
+)
+ZEROED = """\
+for p in backbone.parameters():
+    p.requires_grad = False
+    p.grad.zero_()"""
+BY_K = """\
+for start in range(0, len(batches), k):
+    for x, y in batches[start : start + k]:
+        loss = loss_fn(model(x), y) / k
+        loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    scheduler.step()"""
 ENDS_LIKE = {
+    "test_what_one_batch_brought": {
+        "(lambda: before)()": "before",
+        "slate(model.weight) + 0 * loss.item()": "slate(model.weight)",
+    },
+    "test_a_clean_slate_for_every_batch": {
+        "p * torch.zeros_like(p)": "0 * p",
+        "p.grad if True else None": "p.grad",
+    },
+    "test_two_layers_one_optimizer": {
+        "for p in head.parameters():\n    p.grad = None\n"
+        "loss.backward()\noptimizer.step()": (
+            "optimizer.zero_grad()\nloss.backward()\noptimizer.step()"
+        ),
+        "loss.backward()\nfor p in model.parameters():\n    p.grad = None\n"
+        "optimizer.step()": "loss.backward()\nmodel.zero_grad()\noptimizer.step()",
+    },
+    "test_a_dataloader_with_a_rest": {
+        "loss_fn(model(x), y).div(len(loader))": "loss_fn(model(x), y) / len(loader)",
+    },
+    "test_windows_with_a_schedule": {
+        "while batches:\n    window, batches = batches[:k], batches[k:]\n"
+        "    for x, y in window:\n        (loss_fn(model(x), y) / k).backward()\n"
+        "    optimizer.step()\n    model.zero_grad()\n    scheduler.step()": (BY_K),
+    },
+    "test_a_state_that_runs_on": {
+        "for i in range(len(xs)):\n    h = cell(xs[i], h.detach())" + REST: (
+            "for x in xs:\n    h = cell(x, h.detach())" + REST
+        ),
+    },
+    "test_freezing_with_slates_that_stay": {
+        "backbone.requires_grad_(False)\nfor p in backbone.parameters():\n"
+        "    p.grad *= 0": ZEROED,
+    },
     "test_a_wipe_for_every_pixel": {
         "p.grad is not None and bool(p.grad)": "p.grad",
         "p.grad.numel() > 0": "p.grad.any()",
@@ -50,16 +98,6 @@ ENDS_LIKE = {
     "test_each_window_at_half_the_rate": {
         f"if i % k == k - 1:{STEP}\nscheduler.step()": f"{EVERY_K}\nscheduler.step()",
         f"scheduler.step()\nif not (i + 1) % k:{STEP}": f"scheduler.step()\n{EVERY_K}",
-    },
-    "test_a_whole_window": {
-        "for x in batches:\n    (model(x) / len(batches)).backward()" + STEP[:21]: (
-            WINDOW + STEP[:21]
-        ),
-        "sum(model(x) for x in batches).div(len(batches)).backward()"
-        "\noptimizer.step()\noptimizer.zero_grad()": (
-            "loss = sum(model(x) for x in batches) / len(batches)\nloss.backward()"
-            "\noptimizer.step()\noptimizer.zero_grad()"
-        ),
     },
     "test_one_step_for_two_heads": {
         "left.backward(retain_graph=False)": "left.backward()",
@@ -107,20 +145,6 @@ ENDS_LIKE = {
         "loss.backward()\npile = pile + p.grad": "loss.backward()\npile += p.grad",
         "loss.backward()\npile = 1 * p.grad": "loss.backward()\npile = p.grad.clone()",
     },
-    "test_a_head_that_took_no_part": {
-        "p.grad is not None and p.grad.any()": (
-            "p.grad is not None and p.grad.abs().sum() > 0"
-        ),
-        "isinstance(p, torch.Tensor)": "p is not None",
-    },
-    "test_a_whole_scaled_window": {
-        "clip_grad_norm_(p, 1.0)\nscaler.step(optimizer)\nscaler.update()": (
-            "clip_grad_norm_([p], 1.0)\nscaler.step(optimizer)\nscaler.update()"
-        ),
-        "clip_grad_norm_(p, max_norm=1)\noptimizer.step()": (
-            "clip_grad_norm_([p], 1.0)\noptimizer.step()"
-        ),
-    },
     "test_what_the_critic_sees": {
         "fake + 0": "fake * 1",
         "float(10)": "10.0",
@@ -132,6 +156,45 @@ ENDS_LIKE = {
         ),
         "loss.backward(inputs=painter)\nmove_painter.step()": (
             "loss.backward(inputs=[painter])\nmove_painter.step()"
+        ),
+    },
+    "test_your_loop_under_autocast": {
+        "with torch.autocast(device, dtype=torch.bfloat16):\n    for x, y in batches:\n"
+        "        loss_fn(model(x), y).backward()\n        optimizer.step()\n"
+        "        model.zero_grad()": (
+            "with torch.autocast(device, dtype=torch.bfloat16):\n"
+            "    for x, y in batches:\n        loss = loss_fn(model(x), y)\n"
+            "        loss.backward()\n        optimizer.step()\n"
+            "        optimizer.zero_grad()"
+        ),
+        "for x, y in batches:\n    loss_fn(model(x), y).backward()\n"
+        "    optimizer.step()\n    model.zero_grad()": (
+            "for x, y in batches:\n    loss = loss_fn(model(x), y)\n"
+            "    loss.backward()\n    optimizer.step()\n    optimizer.zero_grad()"
+        ),
+    },
+    "test_a_head_that_took_no_part": {
+        "optimizer.param_groups[0]['params'][0].grad is not None": (
+            "head[0].grad is not None"
+        ),
+        "any(p.grad is not None and p.grad.any() for p in head)": (
+            "any(p.grad is not None and p.grad.abs().sum() > 0 for p in head)"
+        ),
+        "all(isinstance(p, torch.Tensor) for p in head)": (
+            "any(p is not None for p in head)"
+        ),
+    },
+    "test_a_whole_scaled_window": {
+        "clip_grad_norm_(pixels, 1)\nscaler.step(optimizer)\nscaler.update()": (
+            "clip_grad_norm_(pixels, 1.0)\nscaler.step(optimizer)\nscaler.update()"
+        ),
+        "clip_grad_norm_(pixels, max_norm=1)\noptimizer.step()": (
+            "clip_grad_norm_(pixels, 1.0)\noptimizer.step()"
+        ),
+        "scaler.unscale_(optimizer)\ntorch.nn.utils.clip_grad_value_(pixels, 1)\n"
+        "scaler.step(optimizer)\nscaler.update()": (
+            "scaler.unscale_(optimizer)\nfor p in pixels:\n"
+            "    p.grad.clamp_(-1, 1)\nscaler.step(optimizer)\nscaler.update()"
         ),
     },
     "test_stepping_in_the_hook": {
