@@ -1,4 +1,4 @@
-"""The story of .grad: every change of a leaf's slate, and of a small leaf itself.
+"""The story of .grad: whatever is written on a slate, and each move of a small leaf.
 
 [tool.sensei] names this module as the course's story. The engine runs a koan that
 failed once more inside ``watch`` and draws the events (``sensei.timeline``).
@@ -176,7 +176,7 @@ class _Story:
         if leaf and leaf.tensor() is tensor:
             return leaf
         with contextlib.suppress(Exception):  # a tensor of vmap has no numbers
-            if tensor.requires_grad and tensor.is_leaf:
+            if tensor.requires_grad and _has_slate(tensor):
                 place, self._count = value_of(tensor), self._count + 1
                 ref = weakref.ref(tensor)
                 leaf = _Leaf(self._count, ref, name, self._line, place, place)
@@ -228,7 +228,7 @@ class _Story:
         frame: FrameType | None,
         thorough: bool = True,
     ) -> None:
-        grad = tensor.grad if tensor.is_leaf else None
+        grad = tensor.grad if _has_slate(tensor) else None
         versions = tensor._version, -1 if grad is None else grad._version
         if thorough or grad is not leaf.grad() or versions != leaf.versions:
             self._compare_slate(leaf, grad, frame)
@@ -240,7 +240,8 @@ class _Story:
     ) -> None:
         slate, old = value_of(grad), leaf.grad()
         replaced = grad is not old and slate is not None and leaf.slate is not None
-        if replaced or not _alike(slate, leaf.slate):
+        written = grad is not None and leaf.versions[1] not in (-1, grad._version)
+        if replaced or (grad is old and written) or not _alike(slate, leaf.slate):
             how = self._how(old, grad, frame) if leaf.slate is not None else ""
             self._tell(leaf, ".grad", leaf.slate, slate, how)
             leaf.slate = slate
@@ -378,6 +379,11 @@ def _path(parameter: str) -> str:
     """A parameter's name as code has it: "0.weight" is [0].weight."""
     parts = parameter.split(".")
     return "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in parts)
+
+
+def _has_slate(tensor: torch.Tensor) -> bool:
+    """A leaf, or who asked for one with retain_grad()."""
+    return tensor.is_leaf or tensor.retains_grad
 
 
 def _is_nicer(name: str, other: str) -> bool:
