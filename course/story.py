@@ -15,7 +15,7 @@ import contextlib
 import sys
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from types import FrameType
 from typing import Any
@@ -110,6 +110,7 @@ class _Story:
     _last: dict[str, _Leaf] = field(default_factory=dict)  # told by this name
     _count: int = 0
     _step: _Step | None = None
+    _steps: int = 0  # that are over
     _initialising: bool = False
 
     # -------------------------------------------------------------- tracing
@@ -203,7 +204,7 @@ class _Story:
             what = "not a leaf" if now.requires_grad else "requires_grad is False"
             how = f"a new {name}: {what}"
             event = Event(self._line, name, None, value_of(now), how, self._count)
-            self.events.append(event)
+            self.events.append(replace(event, turn=self._steps))
 
     # -------------------------------------------------------------- looking
 
@@ -299,12 +300,11 @@ class _Story:
         name, last = leaf.name, self._last.get(leaf.name)
         if last and last is not leaf:
             for other in self._new_beside(leaf):
-                self.events.append(self._another(other))
+                self.events.append(replace(self._another(other), turn=self._steps))
                 self._last[other.name], other.in_story = other, True
         self._last[name], leaf.in_story = leaf, True
-        self.events.append(
-            Event(self._line, name + part, before, after, how, leaf.number)
-        )
+        event = Event(self._line, name + part, before, after, how, leaf.number)
+        self.events.append(replace(event, turn=self._steps))
 
     def _new_beside(self, leaf: _Leaf) -> list[_Leaf]:
         """This leaf, and what else its frame has under names that were others'."""
@@ -347,6 +347,7 @@ class _Story:
                     how = f"step() found {value_text(leaf.slate)}"
                     self._tell(leaf, "", leaf.place, leaf.place, how)
         self._step = None
+        self._steps += 1
 
 
 # ----------------------------------------------------------- reading tensors

@@ -6,9 +6,11 @@ what code did is always told, for there the order of the calls is the lesson.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sensei import judge, partial, predictions, timeline
+from sensei.partial import Table
 from sensei.running import Outcome, run
 from sensei.timeline import Event
 from sensei.verdicts import Kind, Verdict
@@ -23,6 +25,10 @@ def explained(outcome: Outcome, verdict: Verdict, reveal: bool) -> Verdict:
         return verdict
     place = judge.failing(outcome)
     events = story(outcome, len(outcome.checks) if place is None else place)
+    if verdict.table:
+        rows = Table.unpack(verdict.table).rows
+        first = next((i for i, row in enumerate(rows) if row.differs), len(rows))
+        events = timeline.up_to(events, first, len(rows))
     return replace(verdict, story=timeline.pack(events)) if events else verdict
 
 
@@ -37,7 +43,7 @@ def _revealed(outcome: Outcome, verdict: Verdict) -> Verdict:
     return replace(verdict, story=timeline.pack(events), remarks=remarks)
 
 
-def story(outcome: Outcome, place: int) -> list[Event]:
+def story(outcome: Outcome, place: int) -> Sequence[Event]:
     """What happened on the way to one check of an outcome (or behind the last one).
 
     The koan runs once more for it; where it does something else then, nothing is

@@ -31,7 +31,8 @@ class Event:
     """A line that changed a named value, and what was there before and after.
 
     ``how`` says more of it in a few words; ``leaf`` tells two things of one name
-    apart.
+    apart; ``turn`` is how many turns of a loop were over by then, where the course
+    counts them.
     """
 
     line: int
@@ -40,6 +41,7 @@ class Event:
     after: Value
     how: str = ""
     leaf: int = 0
+    turn: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,18 @@ def misses(found: Any, predicted: Any) -> list[Miss]:
     else:
         return []
     return [miss for pair in pairs for miss in misses(*pair)]
+
+
+def up_to(events: Sequence[Event], entry: int, entries: int) -> Sequence[Event]:
+    """The events up to the turn that brought an entry of a list, counted from 0.
+
+    All of them where the turns are not as many as the entries.
+    """
+    turns = [event.turn for event in events]
+    first, last = min(turns, default=0), max(turns, default=0)
+    if entries not in (last - first, last - first + 1):
+        return events
+    return [event for event in events if event.turn - first <= entry]
 
 
 def value_text(value: Value) -> str:

@@ -13,6 +13,7 @@ from sensei.timeline import (
     pack,
     remarks,
     unpack,
+    up_to,
     value_text,
 )
 
@@ -245,3 +246,23 @@ def test_a_story_travels_as_text():
 )
 def test_values_are_written_in_the_digits_that_matter(value, text):
     assert value_text(value) == text
+
+
+# ------------------------------------------------------------------ up to a turn
+
+
+@pytest.mark.parametrize(
+    ("turns", "entry", "entries", "kept"),
+    [
+        ([4, 4, 5, 6], 0, 3, 2),
+        ([4, 4, 5, 6], 1, 3, 3),
+        ([4, 4, 5, 6, 7], 2, 3, 4),  # something came after the last turn
+        ([4, 4, 5, 6], 1, 2, 3),
+        ([4, 4, 5, 6], 1, 5, 4),  # entries that are not those of the turns
+        ([0, 0, 0], 0, 1, 3),
+        ([], 0, 1, 0),
+    ],
+)
+def test_a_story_up_to_the_turn_that_brought_an_entry(turns, entry, entries, kept):
+    events = [Event(i, "p", 0.0, 1.0, turn=turn) for i, turn in enumerate(turns)]
+    assert up_to(events, entry, entries) == events[:kept]
