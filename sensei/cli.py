@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sensei.course import Course, CourseError
@@ -20,6 +20,8 @@ from sensei.reset import ResetError
 UNUSABLE = 2
 INTERRUPTED = 130
 COMMANDS = {
+    "list": "sensei.where",
+    "hint": "sensei.where",
     "reset": "sensei.reset",
     "watch": "sensei.watch.command",
     "grade": "sensei.grading.command",
@@ -31,13 +33,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; gives the exit code, 2 for one that can't be used."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     parser = argparse.ArgumentParser(prog="sensei", description="Beside pytest.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    called = [name for name in COMMANDS if words[:1] == [name]]
-    for name in called or COMMANDS:
-        importlib.import_module(COMMANDS[name]).add_command(commands)
+    commands = parser.add_subparsers(metavar="COMMAND")
+    called = [COMMANDS[name] for name in COMMANDS if words[:1] == [name]]
+    for module in called or dict.fromkeys(COMMANDS.values() if words else ()):
+        importlib.import_module(module).add_command(commands)
     options = parser.parse_args(words)
     try:
-        code: int = options.run(find_course(Path.cwd()), options)
+        code: int = _run(options)(find_course(Path.cwd()), options)
         return code
     except (CourseError, NotesError, FreeError, ResetError) as error:
         print(f"sensei: {error}", file=sys.stderr)
@@ -45,6 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(file=sys.stderr)
         return INTERRUPTED
+
+
+def _run(options: argparse.Namespace) -> Callable[..., int]:
+    """What a command does; without one: where the learner is."""
+    if hasattr(options, "run"):
+        return options.run  # type: ignore[no-any-return]
+    where = importlib.import_module("sensei.where")
+    return lambda course, _: where.here(course)
 
 
 def find_course(start: Path) -> Course:

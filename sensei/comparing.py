@@ -12,8 +12,6 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import pytest
-
 Tolerance = Mapping[str, Any] | None
 NEAR = 1e-5  # in which the outcomes of two runs may differ
 
@@ -52,6 +50,8 @@ def equal(found: Any, expected: Any, tolerance: Tolerance = None) -> bool:
             equal(value, expected[key], tolerance) for key, value in found.items()
         )
     if tolerance is not None and is_number(found) and is_number(expected):
+        import pytest  # late: `sensei` alone says where one is without it
+
         return bool(found == pytest.approx(expected, **tolerance))
     return bool(found == expected)
 

@@ -31,7 +31,7 @@ from sensei.course import Course, CourseError
 from sensei.explain import explained
 from sensei.free import FreeError
 from sensei.lesson import Lesson
-from sensei.notes import NotesError
+from sensei.notes import HINTS, NotesError
 from sensei.progress import progress
 from sensei.running import SKIPS
 from sensei.verdicts import Kind, Verdict
@@ -49,11 +49,15 @@ TRACEBACKS = pytest.StashKey[bool]()  # whether somebody asked for them
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("sensei", "the sensei")
     group.addoption(
-        "--hint",
+        *("--hint", "--hints"),
         action="count",
         default=0,
-        help="a hint for the next koan; repeat it for one more",
+        help="a hint for the next koan; repeat it for one more, or say --hint=2",
     )
+    for tier in range(1, HINTS + 1):  # argparse can't count and take a number
+        names = f"--hint={tier}", f"--hints={tier}"
+        kept = {"action": "store_const", "const": tier, "dest": "hint"}
+        group.addoption(*names, **kept, help=argparse.SUPPRESS)
     group.addoption(
         "--reveal",
         action="store_true",

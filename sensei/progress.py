@@ -143,6 +143,12 @@ def progress(course: Course, results: Results) -> list[Progress]:
     ]
 
 
+def unrun(course: Course, part: str = "") -> Progress:
+    """A part of the course of which nothing was run."""
+    lessons = (lesson for lesson in course.lessons if lesson.part == part)
+    return Progress(part, tuple(_stretch(lesson, {}) for lesson in lessons))
+
+
 def _stretch(lesson: Lesson, results: Results) -> Stretch:
     koans: Mapping[str, Koan] = {}
     work = None

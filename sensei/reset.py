@@ -8,6 +8,7 @@ so that an interrupted reset loses nothing.
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,13 +53,21 @@ def find(course: Course, name: str) -> Target:
         ]
     if not matches:
         raise ResetError(
-            f"There is no koan or lesson called {name}. Say `sensei reset 02` for a "
-            f"lesson, or a koan's name as pytest prints it."
+            f"There is no koan or lesson called {name}. {_meant(course, koan)}"
         )
     if len(matches) > 1:
         where = " and ".join(target.lesson.relative for target in matches)
         raise ResetError(f"{name} is in {where}: say `sensei reset FILE::{koan}`.")
     return matches[0]
+
+
+def _meant(course: Course, name: str) -> str:
+    """What somebody may have meant who mistyped a name."""
+    known = [koan for lesson in course.lessons for koan in _koans(lesson)]
+    known += [spelling for lesson in course.lessons for spelling in _spellings(lesson)]
+    if close := difflib.get_close_matches(name, known, 1):
+        return f"Did you mean {close[0]}?"
+    return "Say a lesson's number, such as 02, or a koan's name as pytest prints it."
 
 
 def _spellings(lesson: Lesson) -> tuple[str, ...]:

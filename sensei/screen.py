@@ -20,8 +20,8 @@ WIDEST_PICTURE = 120
 NARROWEST = 40
 TITLE = 28  # columns of a lesson's number and title
 SHORTEST_TITLE = 11
-WITHOUT_TITLE = 35  # columns of the bar, the count and "you are here"
-BAR = 12  # the longest bar of a lesson
+WITHOUT_TITLE = 36  # columns of the bar, the count and "you are here"
+BAR = 13  # the longest bar of a lesson
 MOST_WRITTEN = 4  # lines of the learner's own code
 MOST_ROWS = 8  # of a check's table
 STORY_ROWS = 10
@@ -86,7 +86,7 @@ def _blocks(progress: Progress, request: Request) -> Iterator[list[Line]]:
     if here and here.tried:
         yield list(_short_board(progress, here, request))
         return
-    yield list(_board(progress, request))
+    yield list(board(progress, request))
     if here is None:
         yield list(_ending(progress, width))
 
@@ -94,7 +94,8 @@ def _blocks(progress: Progress, request: Request) -> Iterator[list[Line]]:
 # ------------------------------------------------------------------- the board
 
 
-def _board(progress: Progress, request: Request) -> Iterator[Line]:
+def board(progress: Progress, request: Request) -> Iterator[Line]:
+    """Every lesson, and how much of it is solved."""
     title = progress.part.replace("_", " ") or "the path"
     yield (Span(f" {title}", ("bold",)),)
     here = progress.next
@@ -133,6 +134,11 @@ def _bar(stretch: Stretch) -> str:
 
 def _totals(progress: Progress, request: Request) -> Iterator[Line]:
     steps = progress.steps
+    if not any(step.verdict for step in steps):
+        filled = sum(step.filled for step in steps)
+        said = f"  {filled} of {len(steps)} koans filled in; pytest says what holds"
+        yield (Span(said),)
+        return
     solved = sum(step.solved for step in steps)
     devices = f", on {' and '.join(request.devices)}" if request.devices else ""
     yield (Span(f"  {solved} of {len(steps)} koans solved{devices}"),)

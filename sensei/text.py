@@ -8,8 +8,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pytest import TerminalReporter
+if TYPE_CHECKING:
+    from pytest import TerminalReporter
 
 MARGIN = 9  # where text begins, behind its label
 FEWER = str.maketrans("█▒░─→←…·│", "#+.-><.-|")
