@@ -1,15 +1,18 @@
-"""``sensei reset``: puts a koan, or a lesson, back as it was given.
+"""``sensei reset``: puts a koan, or a lesson, back as it was given, or undoes that.
 
-The one command that writes to a learner's file. It makes the koan as given from
-its solution, writes the whole file anew beside the old one and then swaps them,
-so that an interrupted reset loses nothing.
+The one command that writes to a learner's file. What is there is put aside first; then
+the whole file is written anew beside the old one and takes its place, so that an
+interrupted reset loses nothing.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
 import os
+import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +21,8 @@ from sensei.course import Course
 from sensei.lesson import Lesson, functions
 from sensei.notes import NotesError
 from sensei.source import Function, Unreadable
+
+KEPT = ".sensei/dropped"  # in the folder of the course; a number for each reset
 
 
 class ResetError(Exception):
@@ -97,7 +102,7 @@ def reset(target: Target) -> None:
         given = _with_one_koan(lesson, target.koan, given)
     if _has_windows_ends(lesson.path):
         given = given.replace("\r\n", "\n").replace("\n", "\r\n")
-    _write(lesson.path, given)
+    _write(lesson.path, given.encode())
 
 
 def _has_windows_ends(path: Path) -> bool:
@@ -157,15 +162,65 @@ def _first(function: Function) -> int:
     return min([function.lineno, *(d.lineno for d in function.decorator_list)]) - 1
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, data: bytes) -> None:
     beside = path.with_name(f".{path.name}.new")
     try:
-        beside.write_text(text, "utf-8", newline="")
+        beside.write_bytes(data)
         os.replace(beside, path)
     except OSError as error:
         raise ResetError(f"{path}: can't be written: {error.strerror}") from None
     finally:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a folder that can't be written to
+            beside.unlink(missing_ok=True)
+
+
+# ------------------------------------------------------------------ what was dropped
+
+
+def keep(course: Course, paths: Sequence[Path]) -> Path | None:
+    """Put files aside as they are; gives the folder, None where there are none."""
+    there = [path for path in paths if path.exists()]
+    if not there:
+        return None
+    numbers = [number for number, _ in _kept(course)]
+    folder = course.root / KEPT / str(max(numbers, default=0) + 1)
+    try:
+        for path in there:
+            copy = folder / path.relative_to(course.root)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+        (course.root / KEPT / ".gitignore").write_text("*\n")
+    except OSError as error:
+        raise ResetError(
+            f"Nothing was changed: what is there can't be put aside in {KEPT} "
+            f"({error.strerror})."
+        ) from None
+    return folder
+
+
+def undo(course: Course) -> list[str]:
+    """Bring back what the last reset dropped; gives the names of the files.
+
+    What is there now is put aside in its turn, so an undo can be undone.
+    """
+    kept = _kept(course)
+    if not kept:
+        raise ResetError(
+            "There is nothing to bring back: no reset has dropped anything."
+        )
+    _, folder = max(kept)
+    copies = [path for path in folder.rglob("*") if path.is_file()]
+    paths = [course.root / copy.relative_to(folder) for copy in copies]
+    keep(course, paths)
+    for copy, path in zip(copies, paths, strict=True):
+        _write(path, copy.read_bytes())
+    shutil.rmtree(folder)
+    return [path.relative_to(course.root).as_posix() for path in paths]
+
+
+def _kept(course: Course) -> list[tuple[int, Path]]:
+    folders = (course.root / KEPT).glob("[0-9]*")
+    return [(int(folder.name), folder) for folder in folders if folder.name.isdecimal()]
 
 
 # ----------------------------------------------------------------- the command
@@ -173,29 +228,70 @@ def _write(path: Path, text: str) -> None:
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add ``reset`` to the commands of ``sensei``."""
-    parser = commands.add_parser(
-        "reset", help="put a koan, or a whole lesson, back as it was given"
+    parser = commands.add_parser("reset", help="put koans back as they were given")
+    parser.add_argument(
+        "name",
+        nargs="?",
+        help="a koan (test_one_backward), a lesson (02), reviews, or all",
     )
-    parser.add_argument("name", help="a koan (test_one_backward) or a lesson (02)")
-    parser.add_argument("--yes", action="store_true", help="do not ask about a lesson")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument(
+        "--undo", action="store_true", help="bring back what was dropped"
+    )
     parser.set_defaults(run=_run)
 
 
 def _run(course: Course, options: argparse.Namespace) -> int:
-    target = find(course, options.name)
-    if not target.koan and not options.yes and not _sure(target):
+    if options.undo:
+        print(f"As before the reset: {', '.join(sorted(undo(course)))}.")
+        return 0
+    if options.name is None:
+        raise ResetError("What is to be reset? Name a koan, a lesson, reviews, or all.")
+    targets = _targets(course, options.name)
+    asks = not (len(targets) == 1 and targets[0].koan)
+    if asks and not options.yes and not _sure(options.name, targets):
         print("Nothing was changed.")
         return 1
-    reset(target)
-    print(f"{target.koan or target.lesson.relative} is as it was given.")
+    paths = list(dict.fromkeys(target.lesson.path for target in targets))
+    kept = keep(course, paths)
+    for target in targets:
+        reset(target)
+    print(f"{_what(targets)} as it was given.")
+    if kept:
+        where = kept.relative_to(course.root).as_posix()
+        print(f"What was there is in {where}; `sensei reset --undo` brings it back.")
     return 0
 
 
-def _sure(target: Target) -> bool:
-    """Ask before a lesson's answers are dropped; no answer is a no."""
-    question = f"Drop all your answers in {target.lesson.relative}? [y/N] "
+def _targets(course: Course, name: str) -> list[Target]:
+    lessons = [lesson for lesson in course.lessons if lesson.path.exists()]
+    if name == "all":
+        return [Target(lesson) for lesson in lessons]
+    if name == "reviews":
+        return [
+            Target(lesson, koan)
+            for lesson in lessons
+            for koan in _koans(lesson)
+            if koan.startswith("test_review")
+        ]
+    return [find(course, name)]
+
+
+def _what(targets: Sequence[Target]) -> str:
+    if len(targets) == 1:
+        return f"{targets[0].koan or targets[0].lesson.relative} is"
+    names = [target.koan or target.lesson.relative for target in targets]
+    return f"{', '.join(names)}: each is"
+
+
+def _sure(name: str, targets: Sequence[Target]) -> bool:
+    """Ask before more than a koan is dropped; no answer is a no."""
+    what = (
+        targets[0].lesson.relative if len(targets) == 1 else f"{name} ({len(targets)})"
+    )
     try:
-        return input(question).strip().lower() in ("y", "yes")
+        answer = input(f"Drop your answers in {what}? [y/N] ")
+        return answer.strip().lower() in ("y", "yes")
     except EOFError:
         print()
         return False

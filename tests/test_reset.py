@@ -157,3 +157,68 @@ def test_line_ends_stay_as_the_learner_has_them(filled):
     assert main(["reset", "test_a_sum"]) == 0
     assert b"\r\n" in path.read_bytes()
     assert path.read_bytes().count(b"\n") == path.read_bytes().count(b"\r\n")
+
+
+# ------------------------------------------------------------- many, and back again
+
+
+def test_all_and_back_again(given, filled, capsys):
+    solved = first(filled).read_text("utf-8")
+    assert main(["reset", "all", "--yes"]) == 0
+    assert first(filled).read_text("utf-8") == given
+    told = capsys.readouterr().out
+    assert "What was there is in .sensei/dropped/1; `sensei reset --undo`" in told
+    kept = filled.root / ".sensei" / "dropped" / "1" / "koans" / first(filled).name
+    assert kept.read_text("utf-8") == solved
+    assert main(["reset", "--undo"]) == 0
+    assert first(filled).read_text("utf-8") == solved
+
+
+def test_an_undo_loses_nothing_and_can_be_undone(filled):
+    solved = first(filled).read_text("utf-8")
+    main(["reset", "01", "--yes"])
+    first(filled).write_text(written := first(filled).read_text("utf-8") + "# mine\n")
+    main(["reset", "--undo"])
+    assert first(filled).read_text("utf-8") == solved
+    main(["reset", "--undo"])
+    assert first(filled).read_text("utf-8") == written
+
+
+def test_two_resets_are_undone_the_last_one_first(filled):
+    for name in ("test_a_sum", "test_who_grew"):
+        main(["reset", name])
+    main(["reset", "--undo"])
+    text = first(filled).read_text("utf-8")
+    assert "sum(parts) == __" in text
+    assert "== __" not in koan(text, "test_who_grew")
+
+
+def test_reviews_alone(filled, capsys):
+    """The tiny course has none; one is made of a koan."""
+    for name in ("koans", "solutions"):
+        for path in (filled.root / name).rglob("test_02*"):
+            text = path.read_text("utf-8").replace("test_a_copy", "test_review_a_copy")
+            path.write_text(text, "utf-8")
+    before = first(filled).read_text("utf-8")
+    assert main(["reset", "reviews", "--yes"]) == 0
+    assert "test_review_a_copy is as it was given." in capsys.readouterr().out
+    second = filled.root / "koans" / "test_02_changing_lists.py"
+    assert "__" in koan(second.read_text("utf-8"), "test_review_a_copy")
+    assert first(filled).read_text("utf-8") == before
+
+
+def test_nothing_to_bring_back_and_nothing_named(filled, capsys):
+    assert main(["reset", "--undo"]) == 2
+    assert "There is nothing to bring back" in capsys.readouterr().err
+    assert main(["reset"]) == 2
+    assert "Name a koan, a lesson, reviews, or all." in capsys.readouterr().err
+
+
+def test_where_nothing_can_be_put_aside_nothing_is_changed(filled, capsys):
+    """As on a disk that is full, or may only be read: a file is in the way."""
+    (filled.root / ".sensei").write_text("")
+    before = first(filled).read_text("utf-8")
+    assert main(["reset", "test_a_sum"]) == 2
+    told = capsys.readouterr().err
+    assert "Nothing was changed" in told and "Traceback" not in told
+    assert first(filled).read_text("utf-8") == before
