@@ -1,27 +1,21 @@
 """08  Tokens, not batches
 
-At every place of a text a language model guesses which token stands there: it
-gives each class of token a score. The scores are called logits. Texts are
-padded to one length; the target of a padded place is -100, and cross_entropy
-leaves it out. All other places hold real tokens.
+At every place of a text a language model gives each class of token a score, a
+logit. Texts are padded to one length: the target of a padded place is -100, and
+cross_entropy leaves it out. All other places hold real tokens.
 
-Guesser is a very small model: two scores, the same at every place, both 0 at
-first. Equal scores give both classes a probability of one half. The slope that
-a token leaves on a score is the probability of its class, less 1 for the right
-class: [-0.5, 0.5] for a token of class 0, [0.5, -0.5] for class 1. So each real
-token pulls 0.5 towards its class. reduction="sum" adds them up; "mean", the
-default, then divides by the number of real tokens:
+Guesser, below, has two scores, the same at every place, both 0 at first. From
+there each real token pulls 0.5 towards its class: it leaves [-0.5, 0.5] if that
+is class 0, [0.5, -0.5] if it is class 1. reduction="sum" adds the pulls up;
+"mean", the default, then divides by the number of real tokens.
 
-    >>> model = Guesser("cpu")
-    >>> targets = torch.tensor([1, 1, -100])
+    >>> model, targets = Guesser("cpu"), torch.tensor([1, 1, -100])
     >>> cross_entropy(model(targets), targets, reduction="sum").backward()
     >>> slate(model.bias)
     [1.0, -1.0]
-    >>> model.zero_grad()
-    >>> cross_entropy(model(targets), targets).backward()
-    >>> slate(model.bias)
-    [0.5, -0.5]
 """
+
+from itertools import zip_longest
 
 import torch
 from pytest import approx
@@ -43,7 +37,11 @@ def halves_agree(loss, x):
 
 
 class Guesser(torch.nn.Module):
-    """A model with the same two scores, its bias, for every place of a text."""
+    """A model with the same two scores, its bias, for every place of a text.
+
+    It asks a text for its length alone. The slope that a token leaves on a score is
+    the probability of that class, less 1 for the right class.
+    """
 
     def __init__(self, device):
         super().__init__()
@@ -53,6 +51,34 @@ class Guesser(torch.nn.Module):
 
     def forward(self, text):
         return self.bias.expand(len(text), 2)
+
+
+def places_in(texts):
+    return texts.numel() if torch.is_tensor(texts) else 0
+
+
+def short(value):
+    """A number or a list of numbers, with four digits behind the point."""
+    if isinstance(value, list):
+        return [short(item) for item in value]
+    if torch.is_tensor(value):
+        return "a tensor with a graph" if value.requires_grad else "a tensor"
+    return round(value, 4) + 0.0 if isinstance(value, float) else value
+
+
+def watched(train, device, windows):
+    """For each step of train: the slate that it finds, and the loss that is printed.
+    And how many places the widest forward has."""
+    model = Guesser(device)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    slates, widths = [], [0]
+    optimizer.register_step_pre_hook(lambda *_: slates.append(slate(model.bias)))
+    model.register_forward_pre_hook(lambda _, inputs: widths.append(places_in(*inputs)))
+    targets = [[torch.tensor(y, device=device) for y in window] for window in windows]
+    pairs = [[(torch.zeros_like(y), y) for y in window] for window in targets]
+    printed = train(model, torch.nn.CrossEntropyLoss(), optimizer, pairs)
+    steps = [short(list(step)) for step in zip_longest(slates, printed)]
+    return {"steps": steps, "widest forward": max(widths)}
 
 
 def test_all_in_one_batch(device):
@@ -163,13 +189,44 @@ def test_two_halves_of_four_rows(device):
         # squared error against 1; distance from the batch's mean
         halves_agree(lambda h: (h - 1).pow(2).sum(), x),
         halves_agree(lambda h: (h - h.mean(dim=0)).pow(2).sum(), x),
-        # cross-entropy with class 0; LayerNorm, which looks along each row
+        # cross-entropy with class 0; LayerNorm: less the mean of its row, by its spread
         halves_agree(lambda h: -h.log_softmax(dim=1)[:, 0].sum(), x),
         halves_agree(lambda h: layer_norm(h, [3]).pow(3).sum(), x),
         # contrastive: each row is to find itself among all rows
         halves_agree(lambda h: -(h @ h.T).log_softmax(dim=1).diagonal().sum(), x),
     ]
     assert agree == __
+
+
+def test_tokens_of_a_window(device):
+    """Your own loop. loss_fn is CrossEntropyLoss(), a window is a list of texts (x, y).
+    Each text has a forward of its own; the step is to find what one batch of the window
+    would leave. total: the loss of that batch, a number to print. Write what comes
+    between total = 0.0 and the step."""
+
+    def train(model, loss_fn, optimizer, windows):
+        printed = []
+        for window in windows:
+            total = 0.0
+            __
+            optimizer.step()
+            optimizer.zero_grad()
+            printed.append(total)
+        return printed
+
+    def run(what, *windows):
+        return watched(train, device, windows)[what]
+
+    first = [[1, 1, 1, -100], [0, -100, -100, -100]]
+    assert run("steps", first, [[-100, 1], [1, -100], [1, 1]]) == [
+        [[0.25, -0.25], 0.6931],
+        [[0.3775, -0.3775], 0.4741],
+    ]
+    assert run("steps", [[0, 0, 0, 1], [-100, -100], [0, 1, 0]], [[1]]) == [
+        [[-0.2143, 0.2143], 0.6931],
+        [[0.6055, -0.6055], 0.9302],
+    ]
+    assert run("widest forward", first) == 4
 
 
 def test_review_four_reports(device):

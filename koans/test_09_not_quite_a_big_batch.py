@@ -3,14 +3,15 @@
 Divide every loss rightly, and micro-batches leave on the slate what the big
 batch leaves. This lesson is about what no dividing repairs.
 
-Clipping. The length of a slate is the root of the sum of its squares: [3, 4]
-has length 5. clip_grad_norm_([p], max_norm=m) shortens p's slate to length m,
-every entry by the same factor. A slate that is not longer than m is left
-alone. Here the length is 100 and may be 50, so every entry is halved:
+Clipping. The length of slates is the root of the sum of the squares of all
+numbers on all of them: [3, 4] has length 5. clip_grad_norm_(parameters, max_norm=m)
+shortens slates that are longer to length m, every number by the same factor,
+leaves shorter ones alone, and returns the length that it found:
 
     >>> p = torch.zeros(2, requires_grad=True)
     >>> (60 * p[0] + 80 * p[1]).backward()
-    >>> _ = clip_grad_norm_([p], max_norm=50.0)
+    >>> clip_grad_norm_([p], max_norm=50.0).item()
+    100.0
     >>> slate(p)
     [30.0, 40.0]
 
@@ -22,10 +23,61 @@ spread of each row by itself, in both modes.
 """
 
 import torch
-from pytest import approx
-from torch.nn.utils import clip_grad_norm_
+from kept import Kept
+from pytest import approx, mark
 from sensei import __
 from slate import slate
+from torch.nn.functional import cross_entropy
+from torch.nn.utils import clip_grad_norm_
+
+
+def where(p):
+    """Where p stands: its numbers, with three digits behind the point."""
+    return [round(number, 3) + 0.0 for number in p.tolist()]
+
+
+def places_in(texts):
+    return texts.numel() if torch.is_tensor(texts) else 0
+
+
+def two_layers(device):
+    """A model that gives two scores to each place of a text of tokens 0 and 1."""
+    kind = {"device": device, "dtype": torch.float64}
+    embedding = torch.nn.Embedding(2, 2, **kind)
+    linear = torch.nn.Linear(2, 2, bias=False, **kind)
+    torch.nn.init.zeros_(embedding.weight)
+    linear.weight.data = 4 * torch.eye(2, **kind)
+    return torch.nn.Sequential(embedding, linear)
+
+
+def watched(train, device, k, max_norm):
+    """Runs train on five texts. For each step: what it finds on the slates of the two
+    layers (a column of the first, a number of the second: the others are the same, or
+    the same with the other sign), and the rate. And what the forwards came to."""
+    texts = [[0, 1, 0, 1], [1, 1], [0, 0, 1], [1, 0], [0]]
+    targets = [[1, 0, 1, -100], [0, -100], [1, 1, 1], [-100, -100], [0]]
+    x, y = ([torch.tensor(t, device=device) for t in ts] for ts in (texts, targets))
+    model = two_layers(device)
+    with Kept() as one_graph:
+        cross_entropy(model(x[0]), y[0]).backward()
+    model.zero_grad()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.5)
+    steps, widths = [], [0]
+
+    def before_step(*_):
+        first, last = (slate(layer.weight) for layer in model)
+        first = first and [round(row[0], 3) + 0.0 for row in first]
+        last = last and round(last[0][0], 3) + 0.0
+        steps.append([first, last, scheduler.get_last_lr()[0]])
+
+    optimizer.register_step_pre_hook(before_step)
+    model.register_forward_pre_hook(lambda _, inputs: widths.append(places_in(*inputs)))
+    with Kept() as kept:
+        loss_fn = torch.nn.CrossEntropyLoss()
+        train(model, loss_fn, optimizer, scheduler, list(zip(x, y)), k, max_norm)
+    graphs = kept.most // one_graph.most
+    return {"steps": steps, "widest forward": max(widths), "graphs at once": graphs}
 
 
 def test_clipped_once_or_each_time(device):
@@ -53,26 +105,68 @@ def test_a_micro_batch_for_every_pixel(device):
     assert slate(p) == approx(__)
 
 
+@mark.filterwarnings("ignore:.parameters. is an empty")  # a newer torch warns
+def test_parameters_in_a_variable(device):
+    """model.parameters() is a generator. It is kept in a variable for the clips of two
+    windows, of slope 8 each. Which two lengths does clip_grad_norm_ return, and which
+    two slates does it leave? Four numbers."""
+    model = torch.nn.Linear(1, 1, bias=False, device=device)
+    x = torch.tensor([8.0], device=device)
+    parameters = model.parameters()
+    lengths, slates = [], []
+    for _ in range(2):
+        model(x).backward()
+        lengths.append(clip_grad_norm_(parameters, max_norm=1.0).item())
+        slates.append(slate(model.weight))
+        model.zero_grad()
+
+    assert [*lengths, *slates] == approx(__)
+
+
+def test_a_slope_that_overflowed(device):
+    """One slope of p has become inf, or NaN ("not a number"), when p and q are clipped.
+    What is on the slates then? Two lists, for inf and for NaN, of three entries each:
+    a number, or "nan" in quotes."""
+
+    def clipped(slope):
+        p = torch.zeros(2, device=device, requires_grad=True)
+        q = torch.zeros(1, device=device, requires_grad=True)
+        p.grad = torch.tensor([slope, 3.0], device=device)
+        q.grad = torch.tensor([4.0], device=device)
+        clip_grad_norm_([p, q], max_norm=1.0)
+        return ["nan" if n.isnan() else n.item() for n in (*p.grad, *q.grad)]
+
+    with_inf, with_nan = clipped(float("inf")), clipped(float("nan"))
+    assert [with_inf, with_nan] == __
+
+
 def test_a_clipped_window(device):
     """k micro-batches a window, their losses divided already. Write all there is to
-    do, backward() to wipe. No step may find a slate longer than max_norm = 1.0."""
+    do, backward() to wipe. No step may find a slate longer than max_norm = 5.0."""
 
     def loss_of(p, i):
-        return [3.0, -3.0, 4.0, 4.0, 0.25, 0.25][i] * p
+        return [3.0, -3.0, 4.0, 4.0, 0.25, 0.25][i] * (3 * p[0] + 4 * p[1])
 
     def train(k):
-        p = torch.tensor(0.0, device=device, requires_grad=True)
+        p = torch.zeros(2, device=device, requires_grad=True)
         optimizer = torch.optim.SGD([p], lr=1.0)
         places = []  # where p stands after every micro-batch
         for i in range(6):
             loss = loss_of(p, i)
             __
-            places.append(p.item())
+            places.append(where(p))
         return places
 
-    assert train(k=1) == approx([-1.0, 0.0, -1.0, -2.0, -2.25, -2.5])
-    assert train(k=2) == approx([0.0, 0.0, 0.0, -1.0, -1.0, -1.5])
-    assert train(k=3) == approx([0.0, 0.0, -1.0, -1.0, -1.0, -2.0])
+    assert train(k=1) == [
+        [-3, -4],
+        [0, 0],
+        [-3, -4],
+        [-6, -8],
+        [-6.75, -9],
+        [-7.5, -10],
+    ]
+    assert train(k=2) == [[0, 0], [0, 0], [0, 0], [-3, -4], [-3, -4], [-4.5, -6]]
+    assert train(k=3) == [[0, 0], [0, 0], [-3, -4], [-3, -4], [-3, -4], [-6, -8]]
 
 
 def test_the_running_mean(device):
@@ -126,6 +220,33 @@ def test_five_rows_cut_to_size(device):
         through.append(size)
 
     assert through == __
+
+
+def test_the_whole_loop(device):
+    """Your own loop, all of it. loss_fn is CrossEntropyLoss(), batches a list of pairs
+    (x, y), a text each. k of them are a window; the last may be short. Each window gets
+    one clip, one step, one wipe, one scheduler.step(), and its step finds what one
+    batch of all its texts would leave, clipped to max_norm. There is memory for one
+    text at a time, its forward and its graph. (No window is all padding.)"""
+
+    def train(model, loss_fn, optimizer, scheduler, batches, k, max_norm):
+        __
+
+    def run(what, k, max_norm):
+        return watched(train, device, k, max_norm)[what]
+
+    assert run("steps", k=2, max_norm=1.0) == [
+        [[0.5, -0.5], 0.0, 0.5],
+        [[0.184, 0.681], 0.031, 0.25],
+        [[-0.703, 0.0], 0.052, 0.125],
+    ]
+    assert run("steps", k=3, max_norm=10.0) == [
+        [[1.143, -0.286], 0.0, 0.5],
+        [[-3.959, 0.0], 0.566, 0.25],
+    ]
+    assert run("steps", k=5, max_norm=0.5) == [[[0.335, -0.112], 0.0, 0.5]]
+    assert run("widest forward", k=5, max_norm=0.5) == 4
+    assert run("graphs at once", k=5, max_norm=0.5) <= 2
 
 
 def test_review_of_the_whole_path(device):
