@@ -1,7 +1,10 @@
 """What lesson 13 counts with: how many tensors graphs keep for their backward()."""
 
 import weakref
+from collections.abc import Callable
+from typing import Self
 
+from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 
@@ -17,21 +20,22 @@ class Kept(saved_tensors_hooks):
     on to what that returns until it lets go.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(self.keep, lambda box: box())
-        self.boxes, self.most = weakref.WeakSet(), 0
+        self.boxes: weakref.WeakSet[Callable[[], Tensor]] = weakref.WeakSet()
+        self.most = 0
 
-    def __enter__(self):
+    def __enter__(self) -> Self:  # type: ignore[override]
         super().__enter__()
         return self
 
-    def keep(self, tensor):
-        def box():
+    def keep(self, tensor: Tensor) -> Callable[[], Tensor]:
+        def box() -> Tensor:
             return tensor
 
         self.boxes.add(box)  # and it is gone from there when the graph lets go
         self.most = max(self.most, len(self.boxes))
         return box
 
-    def now(self):
+    def now(self) -> int:
         return len(self.boxes)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 
-def needs_torch(release):
+def needs_torch(release: str) -> pytest.MarkDecorator:
     """A mark that skips a koan on a torch older than release, such as "2.6"."""
     wanted = tuple(int(part) for part in release.split("."))
     here = tuple(int(part) for part in torch.__version__.split(".")[:2])

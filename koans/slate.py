@@ -1,7 +1,11 @@
 """The one helper that every lesson uses: reading a pixel's slate."""
 
+from typing import Any
 
-def slate(p):
+from torch import Tensor
+
+
+def slate(p: Tensor) -> Any:
     """What is in p.grad: None, a number, or a list of numbers."""
     if p.grad is None:
         return None

@@ -5,6 +5,7 @@ imports one thing from here: the blank.
 """
 
 import sys
+from typing import Any
 
 __all__ = ["__"]
 
@@ -20,7 +21,7 @@ class _Blank:
         return "__"
 
 
-__ = _Blank()
+__: Any = _Blank()  # to a type checker it may be anything
 
 
 def _main_file() -> str:
