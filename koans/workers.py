@@ -2,8 +2,8 @@
 
 `on_two_ranks(worker, device)` calls worker(0) and worker(1), each in a process
 of its own, with a gloo process group between the two, and gives back the list
-[worker(0), worker(1)]. A worker stands at the top level of its koan file and
-returns plain numbers or lists of them.
+[worker(0), worker(1)]. A worker may be any function of a koan, also one inside
+it; it returns plain numbers or lists of them.
 
 Whatever happens over there ends here: a rank that raises, dies or hangs ends
 as RankFailed within the time limit, and no process is left behind, not even
@@ -11,18 +11,23 @@ when pytest itself is killed.
 """
 
 import importlib
+import io
+import marshal
 import multiprocessing
 import os
-import runpy
+import pickle
 import signal
 import socket
 import sys
 import tempfile
 import threading
 import time
+import traceback
+import types
 import warnings
 from contextlib import contextmanager
 from datetime import timedelta
+from importlib.machinery import PathFinder
 from multiprocessing import connection
 
 import pytest
@@ -62,17 +67,32 @@ def on_two_ranks(worker, device, limit=LIMIT):
     return _answers(said, [process.exitcode for process, _ in ranks], limit)
 
 
+def exchanges(model):
+    """A list that grows by one each time a small model's ranks exchange slates."""
+    from torch.distributed.algorithms.ddp_comm_hooks import default_hooks
+
+    seen = []
+
+    def exchange(_, bucket):
+        seen.append(bucket.index())
+        return default_hooks.allreduce_hook(None, bucket)
+
+    model.register_comm_hook(None, exchange)
+    return seen
+
+
 # ---- in pytest's process
 
 
 def _start(worker, rank, meeting_point, limit):
     context = _context()
+    file = worker.__code__.co_filename
     if context.get_start_method() != "fork":
-        worker = _FromFile(worker)
+        worker = _Packed(worker)
     report, its_end = context.Pipe(duplex=False)
     process = context.Process(
         target=_be_a_rank,
-        args=(worker, rank, meeting_point, limit, its_end),
+        args=(worker, file, rank, meeting_point, limit, its_end),
         name=f"rank {rank}",
         daemon=True,
     )
@@ -141,29 +161,83 @@ def _answers(said, exitcodes, limit):
         for rank, (kind, _) in said.items()
         if kind == "died"
     ]
-    for rank, (kind, value) in said.items():
-        if kind == "raised":
-            sentences.append(f"rank {rank} raised {value}")
+    raised = [(r, value) for r, (kind, value) in said.items() if kind == "raised"]
+    if len(raised) == RANKS and len({value for _, value in raised}) == 1:
+        raised = []
+        sentences.append(f"each rank raised {said[0][1]}")
+    sentences += [f"rank {rank} raised {value}" for rank, value in sorted(raised)]
     if not sentences:
         silent = " and ".join(f"rank {r}" for r in range(RANKS) if r not in said)
         sentences.append(f"no answer from {silent} within {limit:g} seconds")
     raise RankFailed("; ".join(sentences))
 
 
-class _FromFile:
-    """A worker that can travel to a process that has not imported the koan file."""
+class _Packed:
+    """A worker for a process that has imported nothing: it goes there as code.
+
+    What is compiled here is what runs there, be it a fill that stands in no file.
+    """
 
     def __init__(self, worker):
-        self.file, self.name = worker.__code__.co_filename, worker.__name__
+        packed = io.BytesIO()
+        _Packer(packed).dump(worker)
+        self.bytes = packed.getvalue()
 
     def __call__(self, rank):
-        return runpy.run_path(self.file)[self.name](rank)
+        return pickle.loads(self.bytes)(rank)
+
+
+class _Packer(pickle.Pickler):
+    """Packs the functions of koans by their code, and modules by their name."""
+
+    def reducer_override(self, value):
+        if isinstance(value, types.ModuleType):
+            return importlib.import_module, (value.__name__,)
+        if not isinstance(value, types.FunctionType) or _is_importable(value):
+            return NotImplemented
+        cells = [cell.cell_contents for cell in value.__closure__ or ()]
+        given = {
+            name: value.__globals__[name]
+            for name in _names(value.__code__)
+            if name in value.__globals__
+        }
+        state = cells, given, value.__defaults__, value.__kwdefaults__
+        code = marshal.dumps(value.__code__)
+        # The state comes after the function, which may call itself.
+        return _unpacked, (code, len(cells)), state, None, None, _fill_in
+
+
+def _is_importable(function):
+    """Whether another process finds it by name: no function of a koan file is so."""
+    package = (function.__module__ or "").partition(".")[0]
+    spec = PathFinder.find_spec(package)
+    if not spec or not spec.origin:  # a folder without __init__.py has no origin
+        return False
+    return function.__code__.co_filename.startswith(os.path.dirname(spec.origin))
+
+
+def _names(code):
+    inner = [part for part in code.co_consts if isinstance(part, types.CodeType)]
+    return {*code.co_names, *(name for part in inner for name in _names(part))}
+
+
+def _unpacked(code, cells):
+    code = marshal.loads(code)
+    closure = tuple(types.CellType() for _ in range(cells))
+    return types.FunctionType(code, {"__builtins__": __builtins__}, None, None, closure)
+
+
+def _fill_in(function, state):
+    cells, given, function.__defaults__, function.__kwdefaults__ = state
+    for cell, content in zip(function.__closure__ or (), cells):
+        cell.cell_contents = content
+    function.__globals__.update(given)
 
 
 # ---- in a rank's process
 
 
-def _be_a_rank(worker, rank, meeting_point, limit, report):
+def _be_a_rank(worker, file, rank, meeting_point, limit, report):
     """Meet the other rank, work, report; then wait to be ended by pytest's process.
 
     That it never tears the group down is on purpose: doing so while a DDP module
@@ -181,12 +255,14 @@ def _be_a_rank(worker, rank, meeting_point, limit, report):
         try:
             report.send(("answer", worker(rank)))
         except Exception as error:
-            report.send(("raised", _sentence(error)))
+            report.send(("raised", _sentence(error) + _place(error, file)))
     threading.Event().wait()
 
 
 def _end_with_pytest(limit):
-    connection.wait([multiprocessing.parent_process().sentinel], timeout=limit)
+    """Also when nobody is left to end it; else pytest's process is the first to."""
+    pytests = multiprocessing.parent_process().sentinel
+    connection.wait([pytests], timeout=limit + GRACE)
     os._exit(1)
 
 
@@ -224,3 +300,10 @@ def _silenced():
 def _sentence(error):
     lines = str(error).splitlines() or [""]
     return f"{type(error).__name__}: {lines[0]}"
+
+
+def _place(error, file):
+    """Where in the koan's file it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == file]
+    return f", at line {lines[-1]}" if lines else ""

@@ -186,4 +186,6 @@ def _of_code(outcome: Outcome, verdict: Verdict, named: str) -> Verdict:
     form, note = outcome.attempt.forms[check.number], outcome.attempt.koan.note
     values = check.found, check.expected, form.tolerance
     table = partial.table(form.asks, *values, note.row, note.columns)
+    if form.op not in ("", "=="):
+        table = table.with_sign(form.op)
     return replace(verdict, sentence=named or verdict.sentence, table=table.pack())

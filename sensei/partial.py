@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sensei.comparing import Tolerance, is_list, is_number, predicted
@@ -150,6 +150,11 @@ class Table:
     asks: str
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
+
+    def with_sign(self, sign: str) -> Table:
+        """Of a check that does not ask for the same: ``< 2`` is what was expected."""
+        rows = (replace(row, expected=f"{sign} {row.expected}") for row in self.rows)
+        return replace(self, rows=tuple(rows))
 
     def pack(self) -> str:
         return json.dumps(asdict(self))

@@ -226,9 +226,8 @@ def _verdict(verdict: Verdict, width: int) -> Iterator[Line]:
     if verdict.wrote:
         first, *more = verdict.wrote.splitlines()
         yield labelled(label, f"you wrote: {first}", colour)
-        if len(more) >= MOST_WRITTEN:
-            shown = more[: MOST_WRITTEN - 2]
-            more = [*shown, f"… and {len(more) - len(shown)} lines more"]
+        if len(more) >= MOST_WRITTEN:  # it stands in the file that they look at
+            more = [f"… and {len(more)} lines more"]
         yield from (labelled("", f"           {line}") for line in more)
         label = ""
     yield from prose(label, verdict.sentence, width, colour if label else ())

@@ -207,3 +207,8 @@ def test_no_entry_is_cut(found, expected):
     for row in made.rows:
         assert "..." not in row.found + row.expected
     assert len(made.rows) == max(1, len(found), len(expected))
+
+
+def test_what_was_expected_of_a_check_that_does_not_ask_for_the_same():
+    [row] = table("x", 5, 2, None).with_sign("<=").rows
+    assert row == Row("", "5", "<= 2", True)

@@ -29,7 +29,83 @@ for start in range(0, len(batches), k):
     optimizer.step()
     optimizer.zero_grad()
     scheduler.step()"""
+SUM_OF = 'sum_of = torch.nn.CrossEntropyLoss(reduction="sum")\n'
+LOOP = """\
+for start in range(0, len(batches), k):
+    window = batches[start : start + k]
+    real = sum((y != -100).sum().item() for x, y in window)
+    for x, y in window:
+        {}
+{}    optimizer.step()
+    optimizer.zero_grad()
+    scheduler.step()"""
+LOOP_14 = """real = over_ranks(sum((y != -100).sum().item() for x, y in texts))
+for i, (x, y) in enumerate(texts, 1):
+    with no_sync_if(i < len(texts), model):
+        loss = 2 * loss_fn(model(x), y) / real
+        loss.backward()
+clip_grad_norm_(model.parameters(), max_norm)
+optimizer.step()
+optimizer.zero_grad()
+"""
+GOOD_15 = """for begin in range(0, len(batches), k):
+    good = 0
+    for x, y in batches[begin : begin + k]:
+        loss = loss_fn(model(x), y)
+        if torch.isfinite(loss):
+            loss.backward()
+            good += 1
+    if good:
+        for p in model.parameters():
+            p.grad /= good
+        optimizer.step()
+        optimizer.zero_grad()
+"""
+DIVIDED = "        for p in model.parameters():\n            p.grad /= good\n"
+HOOKS_16 = """optimizers = {p: new_optimizer([p]) for p in model.parameters()}
+
+def when_written(p):
+    optimizers[p].step()
+    optimizers[p].zero_grad()
+
+for p in model.parameters():
+    p.register_post_accumulate_grad_hook(when_written)
+"""
 ENDS_LIKE = {
+    "test_when_to_keep_quiet": {
+        "bool((i + 1) % k)": "(i + 1) % k != 0",
+        "not i + 1 == n": "i + 1 < n",
+    },
+    "test_your_own_loop_on_two_ranks": {
+        LOOP_14.replace("2 * loss_fn", "loss_fn"): LOOP_14.replace("2 * ", "", 1),
+        LOOP_14.replace("i < len(texts)", "x is None"): (
+            LOOP_14.replace(
+                "for i, (x, y) in enumerate(texts, 1)", "for x, y in texts"
+            ).replace("i < len(texts)", "False")
+        ),
+    },
+    "test_where_to_go_on": {"max(done, 0)": "done", "int(done // k)": "done // k"},
+    "test_a_k_that_changes": {
+        "waiting in (k,)": "waiting == k",
+        "divmod(i + 1, k)[1] == 0": "(i + 1) % k == 0",
+    },
+    "test_a_row_that_stays": {
+        "table.grad[0] *= 0\noptimizer.step()\noptimizer.zero_grad()": "table.grad[0] = 0.0\noptimizer.step()\noptimizer.zero_grad()",
+        "optimizer.step()\ntable.grad = None": "optimizer.step()\noptimizer.zero_grad()",
+    },
+    "test_your_own_loop_with_bad_batches": {
+        GOOD_15.replace("p.grad /= good", "p.grad = p.grad / k"): GOOD_15.replace(
+            "/= good", "/= k"
+        ),
+        GOOD_15.replace(DIVIDED, "").replace("good += 1", "good = good + 1"): (
+            GOOD_15.replace(DIVIDED, "")
+        ),
+    },
+    "test_your_own_loop_with_one_slate": {
+        HOOKS_16.replace("    optimizers[p].zero_grad()\n", "").replace(
+            "when_written", "moved"
+        ): HOOKS_16.replace("    optimizers[p].zero_grad()\n", ""),
+    },
     "test_what_one_batch_brought": {
         "(lambda: before)()": "before",
         "slate(model.weight) + 0 * loss.item()": "slate(model.weight)",
@@ -156,6 +232,34 @@ ENDS_LIKE = {
         ),
         "loss.backward(inputs=painter)\nmove_painter.step()": (
             "loss.backward(inputs=[painter])\nmove_painter.step()"
+        ),
+    },
+    "test_tokens_of_a_window": {
+        "n = len(window)\nfor x, y in window:\n    part = loss_fn(model(x), y) / n\n"
+        "    part.backward()\n    total = total + part.item()": (
+            "for x, y in window:\n    loss = loss_fn(model(x), y) / len(window)\n"
+            "    loss.backward()\n    total += loss.item()"
+        ),
+    },
+    "test_the_whole_loop": {
+        "all_of_it = torch.nn.CrossEntropyLoss(reduction='sum')\n"
+        + LOOP.format("(all_of_it(model(x), y) / real).backward()", ""): (
+            SUM_OF
+            + LOOP.format(
+                "loss = sum_of(model(x), y) / real\n        loss.backward()", ""
+            )
+        ),
+        SUM_OF
+        + LOOP.format(
+            "(sum_of(model(x), y) / real).backward()",
+            "    for p in model.parameters():\n"
+            "        p.grad.clamp_(-max_norm, max_norm)\n",
+        ): (
+            SUM_OF
+            + LOOP.format(
+                "loss = sum_of(model(x), y) / real\n        loss.backward()",
+                "    torch.nn.utils.clip_grad_value_(model.parameters(), max_norm)\n",
+            )
         ),
     },
     "test_your_loop_under_autocast": {

@@ -217,12 +217,12 @@ def test_a_slate_that_was_asked_for(story):
 
 
 def test_what_a_sparse_slate_stores():
-    events = of_solution("14", "test_entries_on_a_sparse_slate")
+    events = of_solution("16", "test_entries_on_a_sparse_slate")
     assert [event.after for event in events] == [
         "1 stored: rows 3",
         "3 stored: rows 3, 3, 1",
     ]
-    both = of_solution("14", "test_two_kinds_of_slope")
+    both = of_solution("16", "test_two_kinds_of_slope")
     assert [event.how for event in both] == ["", "", "a new tensor", ""]
 
 

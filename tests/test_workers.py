@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+from fractions import Fraction
 
 import pytest
+import torch
 
+import workers
 from this_course import ROOT
 
 pytestmark = pytest.mark.skipif(
@@ -86,7 +90,8 @@ def test_both_answers_in_the_order_of_the_ranks(ranks, tmp_path):
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("raise ValueError('no')", "raised ValueError: no"),
+        ("raise ValueError('no')", "each rank raised ValueError: no, at line 14"),
+        ("if rank == 1: raise ValueError('no')", "rank 1 raised ValueError: no, at"),
         ("os._exit(3)", "died with exit code 3"),
         ("os.kill(os.getpid(), signal.SIGKILL)", "died with exit code -9"),
         ("if rank == 1: os._exit(3)\ndist.barrier()", "rank 1 died with exit code 3"),
@@ -95,6 +100,50 @@ def test_both_answers_in_the_order_of_the_ranks(ranks, tmp_path):
 def test_a_worker_that_crashes_is_told(ranks, tmp_path, body, said):
     assert said in str(ranks(body))
     assert left(tmp_path) == []
+
+
+INSIDE = """
+def run(base, *, step=1):
+    def count_down(n, more=step):
+        return [] if n == 0 else [base + n * more, *count_down(n - 1)]
+
+    def worker(rank):
+        return [count_down(rank + 1), torch.tensor([base]).tolist(), own(rank)]
+
+    return on_two_ranks(worker, "cpu")
+"""
+
+
+def own_of(rank):
+    return Fraction(rank, 2).denominator
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver"])
+def test_a_worker_may_be_any_function(monkeypatch, method):
+    """What it needs goes with it: what stands around it, itself, and functions that
+    stand in no file, as those of an example do.
+    """
+    context = multiprocessing.get_context(method)
+    monkeypatch.setattr(workers, "_context", lambda: context)
+    names = {"torch": torch, "own": own_of, "on_two_ranks": workers.on_two_ranks}
+    exec(compile(INSIDE, "<an example>", "exec"), names)
+    assert names["run"](5, step=2) == [[[7], [5], 1], [[9, 7], [5], 2]]
+
+
+def test_exchanges_are_counted(ranks, tmp_path):
+    body = """
+import torch
+from workers import exchanges
+model = torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(2, 2))
+seen = exchanges(model)
+counts = []
+for quiet in (True, False, True, False):
+    model.require_backward_grad_sync = not quiet
+    model(torch.ones(2)).sum().backward()
+    counts.append(len(seen))
+return counts
+"""
+    assert ranks(body.strip()) == [[0, 1, 1, 2]] * 2
 
 
 @pytest.mark.parametrize("body", ["while True: pass", "time.sleep(600)"])

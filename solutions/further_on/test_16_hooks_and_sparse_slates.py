@@ -1,4 +1,4 @@
-"""14  Hooks, sparse, many workers
+"""16  Hooks and sparse slates
 
 A hook is a function of yours that backward() calls on its way:
 
@@ -14,19 +14,15 @@ A hook is a function of yours that backward() calls on its way:
     [9.0]
 
 embedding(rows, table) looks up rows of a table. With sparse=True the slate has
-an entry for each row that was looked up, and nothing at all for the others.
-
-DistributedDataParallel (DDP) trains one model in several processes, the ranks,
-each with its own data. During backward() the ranks take the mean of their slates.
-on_two_ranks(worker, device) is [worker(0), worker(1)], from two real processes.
+entries for the rows that were looked up, and nothing at all for the others.
 """
+
+from functools import partial
 
 import torch
 from sensei import __
 from slate import slate
 from torch.nn.functional import embedding
-from torch.nn.parallel import DistributedDataParallel
-from workers import on_two_ranks
 
 
 def test_two_kinds_of_hook(device):
@@ -60,13 +56,17 @@ def test_a_limit_in_a_hook(device):
 
 def test_stepping_in_the_hook(device):
     """Memory is short. Move p as soon as its slate has been written, and throw
-    the slate away, so that backward() leaves none behind."""
+    the slate away, so that backward() leaves none behind. The hook returns nothing."""
 
     def train(loss, steps):
         p = torch.tensor(1.0, device=device, requires_grad=True)
         optimizer = torch.optim.SGD([p], lr=0.25)
+        calls = []
 
         def when_written(p):
+            calls.append(slate(p))
+            if len(calls) > steps:
+                raise RecursionError("a backward() in the hook calls the hook again")
             optimizer.step()
             optimizer.zero_grad()
 
@@ -133,97 +133,40 @@ def test_who_takes_a_sparse_slate(device):
     assert stepped == ["SGD", "SparseAdam"]
 
 
-def one_weight():
-    """A model with one weight, w = 1: its output is w * x, the slope of that is x."""
-    model = torch.nn.Linear(1, 1, bias=False)
-    torch.nn.init.ones_(model.weight)
-    return model
+def test_your_own_loop_with_one_slate(device):
+    """The loop below has neither a step() nor a wipe. Write what comes before it, so
+    that backward() itself trains all of the model, and there are never two slates at
+    once. new_optimizer([p]) is an SGD with momentum over p. run gives the weights at
+    the end, and how many slates there were at most."""
 
+    def train(model, loss_fn, new_optimizer, batches):
+        optimizers = {p: new_optimizer([p]) for p in model.parameters()}
 
-def one_pixel_each(rank):
-    inner = one_weight()
-    model = DistributedDataParallel(inner)
-    x = torch.tensor([rank + 1.0])
-    model(x).backward()
-    return slate(inner.weight)
+        def when_written(p):
+            optimizers[p].step()
+            optimizers[p].zero_grad()
 
+        for p in model.parameters():
+            p.register_post_accumulate_grad_hook(when_written)
+        for x, y in batches:
+            loss_fn(model(x), y).backward()
 
-def test_one_pixel_on_each_rank(device):
-    """Rank 0 has the pixel 1, rank 1 the pixel 2. After one backward(), what is
-    on the slate of rank 0, and of rank 1?"""
-    found = on_two_ranks(one_pixel_each, device)
+    def run(*rows):
+        layers = [torch.nn.Linear(1, 1, bias=False, device=device) for _ in range(2)]
+        model, slates = torch.nn.Sequential(*layers), []
 
-    assert found == [1.5, 1.5]
+        def count(_):
+            slates.append(sum(p.grad is not None for p in model.parameters()))
 
+        for p, start in zip(model.parameters(), (1.0, 2.0)):
+            torch.nn.init.constant_(p, start)
+            p.register_post_accumulate_grad_hook(count)
+        sgd = partial(torch.optim.SGD, lr=0.25, momentum=0.5)
+        pixels = torch.tensor(rows, device=device)
+        batches = [(row[:1], row[1:]) for row in pixels]
+        train(model, torch.nn.MSELoss(), sgd, batches)
+        return [*(p.item() for p in model.parameters()), max(slates)]
 
-def first_without_sync(rank):
-    inner = one_weight()
-    model = DistributedDataParallel(inner)
-    x = torch.tensor([rank + 1.0])
-    with model.no_sync():
-        model(x).backward()
-    before = slate(inner.weight)
-    model(x).backward()
-    return [before, slate(inner.weight)]
-
-
-def test_first_without_sync(device):
-    """In no_sync() the ranks do not talk. Each returns a list: its slate after a
-    backward() in no_sync(), and after one more outside. What do the two ranks return?
-    (A list of two lists, rank 0 first.)"""
-    found = on_two_ranks(first_without_sync, device)
-
-    assert found == [[1.0, 3.0], [2.0, 3.0]]
-
-
-def half_without_sync(rank):
-    inner = one_weight()
-    model = DistributedDataParallel(inner)
-    x = torch.tensor([rank + 1.0])
-
-    loss = model(x)
-    with model.no_sync():
-        loss.backward()
-    found = [slate(inner.weight)]
-
-    model.zero_grad()
-    with model.no_sync():
-        loss = model(x)
-    loss.backward()
-    return found + [slate(inner.weight)]
-
-
-def test_half_without_sync(device):
-    """Only the backward stands in no_sync(); then, wiped, only the forward does.
-    Each rank lists its slate after both. What do the two ranks return?
-    (A list of two lists, rank 0 first.)"""
-    found = on_two_ranks(half_without_sync, device)
-
-    assert found == [[1.5, 1.0], [1.5, 2.0]]
-
-
-def three_ways_to_divide(rank):
-    tokens = [[[1.0], [1.0], [1.0]], [[5.0]]]
-    ways = [
-        lambda losses: losses.mean(),
-        lambda losses: losses.sum() / 4,
-        lambda losses: 2 * losses.sum() / 4,
-    ]
-    found = []
-    for divide in ways:
-        inner = one_weight()
-        model = DistributedDataParallel(inner)
-        losses = model(torch.tensor(tokens[rank]))
-        divide(losses).backward()
-        found.append(slate(inner.weight))
-    return found
-
-
-def test_tokens_on_two_ranks(device):
-    """Rank 0 has three tokens of slope 1, rank 1 has one of slope 5. In one process
-    their mean leaves (1 + 1 + 1 + 5) / 4. What do the three ways leave on rank 0? (It
-    is the same on rank 1.)"""
-    rank_0, rank_1 = on_two_ranks(three_ways_to_divide, device)
-
-    assert rank_1 == rank_0
-    assert rank_0 == [3.0, 1.0, 2.0]
+    assert run((1.0, 3.0)) == [2.0, 2.5, 1]
+    assert run((1.0, 3.0), (1.0, 4.5)) == [1.875, 2.25, 1]
+    assert run((1.0, 3.0), (1.0, 4.5), (2.0, 8.0)) == [0.828125, 1.3046875, 1]
