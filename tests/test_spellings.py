@@ -5,6 +5,8 @@ Each is told what the mistake that it ends like is told. None is in the notes.
 
 from __future__ import annotations
 
+import textwrap
+
 import pytest
 
 from sensei.verdicts import Kind
@@ -77,7 +79,10 @@ ENDS_LIKE = {
         "not i + 1 == n": "i + 1 < n",
     },
     "test_your_own_loop_on_two_ranks": {
-        LOOP_14.replace("2 * loss_fn", "loss_fn"): LOOP_14.replace("2 * ", "", 1),
+        LOOP_14.replace(
+            "loss = 2 * loss_fn(model(x), y) / real\n        loss.backward()",
+            "(loss_fn(model(x), y) / real).backward()",
+        ): LOOP_14.replace("2 * ", "", 1),
         LOOP_14.replace("i < len(texts)", "x is None"): (
             LOOP_14.replace(
                 "for i, (x, y) in enumerate(texts, 1)", "for x, y in texts"
@@ -90,8 +95,12 @@ ENDS_LIKE = {
         "divmod(i + 1, k)[1] == 0": "(i + 1) % k == 0",
     },
     "test_a_row_that_stays": {
-        "table.grad[0] *= 0\noptimizer.step()\noptimizer.zero_grad()": "table.grad[0] = 0.0\noptimizer.step()\noptimizer.zero_grad()",
-        "optimizer.step()\ntable.grad = None": "optimizer.step()\noptimizer.zero_grad()",
+        "table.grad[0] *= 0\noptimizer.step()\noptimizer.zero_grad()": (
+            "table.grad[0] = 0.0\noptimizer.step()\noptimizer.zero_grad()"
+        ),
+        "optimizer.step()\ntable.grad = None": (
+            "optimizer.step()\noptimizer.zero_grad()"
+        ),
     },
     "test_your_own_loop_with_bad_batches": {
         GOOD_15.replace("p.grad /= good", "p.grad = p.grad / k"): GOOD_15.replace(
@@ -332,4 +341,30 @@ def test_another_spelling_of_a_named_mistake_gets_its_sentence(name):
         ]
         if not named[0] or named[0] != named[-1] or len(named) < 2:
             faults.append(f"{spelling}: {verdicts[1]}\n  {verdicts[0]}")
+    assert faults == [], "\n".join(["", *faults])
+
+
+def second_spelling(fill: str, is_expression: bool) -> str:
+    """The same, written as nobody would."""
+    if is_expression:
+        return f"({fill.strip()}) if True else None"
+    return "if True:\n" + textwrap.indent(fill.strip("\n"), "    ")
+
+
+@pytest.mark.parametrize("name", CODE)
+@pytest.mark.filterwarnings("ignore")
+def test_every_named_mistake_is_known_in_a_second_spelling(name):
+    koan = CODE[name]
+    assert koan.solution is not None
+    faults = []
+    for mistake in koan.note.mistakes:
+        if mistake.spelled or "..." in mistake.fill:
+            continue
+        first = judged(koan, mistake.fill)
+        if first.kind is Kind.REFUSED:  # it is not run, so its spelling is all there is
+            continue
+        again = second_spelling(mistake.fill, koan.solution.is_expression)
+        second = judged(koan, again)
+        if second.mistake != mistake.says:
+            faults.append(f"{again}\n  {second}\n  {first}")
     assert faults == [], "\n".join(["", *faults])
