@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import atexit
 import gc
+import glob
 import os
 import shlex
 import sys
@@ -83,6 +84,7 @@ def pytest_configure(config: Config) -> None:
         return
     course.find_helpers()
     forget_modules()
+    _take_all_for_the_path(config)
     asked = config.getoption("koan_seconds")
     seconds = course.seconds if asked is None else asked
     if not seconds > 0:
@@ -104,6 +106,17 @@ def pytest_configure(config: Config) -> None:
 def pytest_unconfigure(config: Config) -> None:
     if LIMITS in config.stash:
         os.close(config.stash[LIMITS].stderr)
+
+
+def _take_all_for_the_path(config: Config) -> None:
+    """``pytest .`` is what editors say who mean the tests of a project."""
+    start, root = config.invocation_params.dir, config.rootpath
+    named = {Path(os.path.abspath(start / argument)) for argument in config.args}
+    paths = config.getini("testpaths")
+    if named == {root} and paths and config.args_source is Config.ArgsSource.ARGS:
+        found = (sorted(glob.glob(str(root / path))) for path in paths)
+        config.args = [path for several in found for path in several]
+        config.args_source = Config.ArgsSource.TESTPATHS
 
 
 def _plain_reporter_where_sugar_breaks(config: Config) -> None:
