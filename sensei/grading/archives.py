@@ -20,8 +20,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from sensei.grading.handins import Unusable
-
 MAX_ENTRIES = 300_000  # of one archive: a virtual environment has 22,000
 MAX_DIRECTORY = 64 * 1024**2  # bytes of a zip's table of contents
 MAX_NESTED = 1024**3  # bytes of an archive in an archive
@@ -41,6 +39,10 @@ NOT_SEARCHED = frozenset(
         "dist Thumbs.db desktop.ini"
     ).split()
 )
+
+
+class Unusable(Exception):
+    """Something handed in that can't be read; the message says why."""
 
 
 def is_hidden(name: str) -> bool:

@@ -7,9 +7,11 @@ noted here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from sensei.grading.archives import Node
 
 
 class Platform(StrEnum):
@@ -36,22 +38,6 @@ class Id(StrEnum):
 
 
 @dataclass(frozen=True)
-class File:
-    """A file in an export that may be a lesson's.
-
-    ``where`` is its path in the hand-in, through archives, with ``/`` between;
-    ``read`` gives its bytes, at most so many, and raises Unusable.
-    """
-
-    where: str
-    read: Callable[[int], bytes] = field(compare=False)
-
-    @property
-    def name(self) -> str:
-        return self.where.rpartition("/")[2]
-
-
-@dataclass(frozen=True)
 class Returned:
     """A file that the platform will take feedback for, and under which name.
 
@@ -68,21 +54,18 @@ class HandIn:
     """What one learner, or one group, handed in.
 
     ``key`` is its name in the export, and no other's; ``name`` what it shows of a
-    person; ``ids`` what it is matched by. ``troubles`` are what could not be read,
-    ``remarks`` what the sheet should say; ``returned`` is for the way back.
+    person; ``ids`` what it is matched by. ``nodes`` are its files and folders, which
+    nobody has looked into yet. ``troubles`` are what needs a person, ``remarks`` what
+    the sheet should say; ``returned`` is for the way back.
     """
 
     key: str
     name: str
     platform: Platform
     ids: Mapping[Id, str] = field(default_factory=dict)
-    files: list[File] = field(default_factory=list)
+    nodes: list[Node] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     late: bool = False
     is_group: bool = False
     returned: tuple[Returned, ...] = ()
-
-
-class Unusable(Exception):
-    """Something handed in that can't be read; the message says why and what to do."""
