@@ -56,7 +56,8 @@ class HandIn:
     ``key`` is its name in the export, and no other's; ``name`` what it shows of a
     person; ``ids`` what it is matched by. ``nodes`` are its files and folders, which
     nobody has looked into yet. ``troubles`` are what needs a person, ``remarks`` what
-    the sheet should say; ``returned`` is for the way back.
+    the sheet should say; ``returned`` is for the way back. ``members`` are the ids of
+    each, where a platform names all who handed in together.
     """
 
     key: str
@@ -69,3 +70,4 @@ class HandIn:
     late: bool = False
     is_group: bool = False
     returned: tuple[Returned, ...] = ()
+    members: tuple[Mapping[Id, str], ...] = ()
