@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import zipfile
 
 import exported_rosters as exported
 import importers
@@ -11,6 +12,7 @@ import pytest
 from importers import Participant
 
 from sensei.grading import matching, roster
+from sensei.grading.exports import open_export
 from sensei.grading.handins import HandIn, Platform
 from sensei.grading.out.marks_back import (
     Asked,
@@ -79,6 +81,8 @@ def test_moodle_takes_the_marks_of_who_handed_in(sheet):
     assert changed_lines(exported.MOODLE, done.data) == [2, 3, 5, 6]
     assert done.name == "marks-moodle.csv"
     assert done.notes == ["4 marks of 6 people"]
+    [language, before] = done.warnings
+    assert "own language" in language and "had a mark already" in before
 
 
 def test_moodle_in_german_is_scaled_and_has_a_point(sheet):
@@ -217,6 +221,37 @@ def test_what_canvas_would_refuse_is_said(sheet, text, says):
     assert any(says in said for said in done.warnings)
 
 
+def test_without_a_maximum_marks_are_as_they_are(sheet):
+    text = "\n".join(line for line in CANVAS_LINES if "Points" not in line) + "\n"
+    done = sheet(text, {"41203": mark(31)})
+    taken = importers.canvas(done.data, ASSIGNMENTS, class_of_canvas())
+    assert taken.marks == {"41203 98412": "31.00"}
+    assert len(done.warnings) == 1
+    nothing = sheet(exported.CANVAS, {"41203": mark(0, out_of=0)})
+    taken = importers.canvas(nothing.data, ASSIGNMENTS, class_of_canvas())
+    assert taken.marks == {"41203 98412": "0.00"}
+
+
+def test_bonus_points_in_canvas_are_said(sheet):
+    [said] = sheet(exported.CANVAS, {"41203": mark(63)}).warnings
+    assert said == "above the maximum, or below 0: Noor Haddad"
+    assert not sheet(exported.CANVAS_SEMICOLONS, {"41175": mark(62)}).warnings
+
+
+def test_a_file_that_is_not_utf_8_is_said(sheet):
+    for text in (exported.MOODLE, exported.CANVAS):
+        wide = text.removeprefix("\ufeff").encode("utf-16")
+        assert "UTF-8" in "".join(sheet(wide, {}).warnings)
+        assert "UTF-8" not in "".join(sheet(text, {}).warnings)
+    tabs = exported.MOODLE_ANONYMOUS.replace(",", "\t")
+    assert "UTF-8 with commas" in "".join(sheet(tabs, {}).warnings)
+
+
+def test_excused_in_small_letters(sheet):
+    text = exported.CANVAS.replace("EX", "ex")
+    assert sheet(text, {"41180": mark(5)}).data == text.encode()
+
+
 def test_what_slows_canvas_or_leaves_marks_as_they_are_is_said(sheet):
     many = exported.CANVAS + "".join(f'"A, B",{i},,,A,,,,,,\n' for i in range(300))
     assert any("more than 250" in said for said in sheet(many, {}).warnings)
@@ -256,6 +291,14 @@ def test_blackboard_takes_marks_and_feedback(sheet, data, name, points):
     assert done.name == f"marks-blackboard.{name[3:]}"
     assert done.data.startswith(data[:40])
     assert done.warnings == ["1 had a mark already, which is replaced"]
+
+
+def test_blackboard_without_a_column_for_feedback(sheet):
+    text = exported.BLACKBOARD.replace('"Feedback to Learner"', '"Grading Notes"')
+    done = sheet(text, {"sod3": mark(31, feedback_text="well")})
+    assert b"well" not in done.data
+    taken = importers.blackboard(done.data, {"sod3", "nh1", "nh2"}, COLUMNS)
+    assert taken.marks["sod3 664617"] == "31.00"
 
 
 # --------------------------------------------------------------------- any other
@@ -313,6 +356,55 @@ def test_lines_for_the_screen(sheet):
     lines = sheet(exported.CANVAS, {"41180": mark(5)}).lines()
     assert lines[0] == "marks-canvas.csv: 0 marks of 6 people"
     assert lines[1].startswith("  ! handed in, but left as the gradebook has it: Seán")
+
+
+# ------------------------------------------------- from a download to what goes back
+
+
+@pytest.mark.parametrize(
+    ("names", "text", "taken"),
+    [
+        (
+            [
+                "Zoë Müller-Lång_4117_assignsubmission_file/koans.zip",
+                "Seán ODwyer_4118_assignsubmission_file/test_01_piling_up.py",
+                "Seán ODwyer_4118_assignsubmission_onlinetext/onlinetext.html",
+                "Sam Lee, Jr._4119_assignsubmission_file/koans/test_01_piling_up.py",
+                "Noor Haddad_4121_assignsubmission_file/koans (1).zip",
+            ],
+            exported.MOODLE,
+            {"4117", "4118", "4119", "4121"},
+        ),
+        (
+            [
+                "müllerlångzoë_41175_98701_koans-1.zip",
+                "leejrsam_LATE_41191_98702_test_01_piling_up.py",
+                "leejrsam_LATE_41191_98703_Copy of test_02_who_wipes (1).py",
+                "haddadnoor_41203_text.html",
+                "haddadnoor_41204_98711_koans.zip",
+            ],
+            exported.CANVAS,
+            {"41175 98412", "41191 98412", "41203 98412", "41204 98412"},
+        ),
+    ],
+)
+def test_two_files_down_and_one_up(sheet, tmp_path, names, text, taken):
+    with zipfile.ZipFile(tmp_path / "download.zip", "w") as download:
+        for name in names:
+            download.writestr(name, "x")
+    hand_ins = open_export(tmp_path / "download.zip", lambda name: "test_0" in name)
+    (tmp_path / "roster.csv").write_text(text, "utf-8")
+    matched = matching.match(hand_ins, roster.read(tmp_path / "roster.csv"))
+    assert not matched.needs
+    of = {m.id: mark(17) for m in matched.matches if m.hand_in and m.person}
+    done = sheet(text, of)
+    if text is exported.MOODLE:
+        result = importers.moodle(done.data, class_of_moodle())
+    else:
+        result = importers.canvas(done.data, ASSIGNMENTS, class_of_canvas())
+    assert set(result.marks) == taken
+    assert set(result.marks.values()) == {"17.00"}
+    assert [m.late for m in matched.matches].count(True) == 1
 
 
 # ------------------------------------------------------------------------ grades.csv

@@ -131,6 +131,20 @@ def test_what_is_no_csv(read, tmp_path):
         (exported.CLASSROOM_50, "classroom50", ["sodwyer", "zoe-ml"]),
         (exported.GRADESCOPE, "gradescope", ["8802", "8804"]),
         (exported.PEOPLE, "plain", ["ada", "1815", "nguyen", "zoe", "jane1", "jane2"]),
+        ("id,section\nu1,A\n", "plain", ["u1"]),
+        ("sid,email,name\n1,a@x.example,A\n", "plain", ["1"]),
+        ("username,name\nada,A\n", "plain", ["ada"]),
+        (
+            exported.BLACKBOARD.replace("|66", "66"),
+            "blackboard",
+            ["sod3", "nh1", "nh2"],
+        ),
+        (exported.MOODLE_SPANISH + ",,,,,,,,\n", "moodle", ["4117", "4118"]),
+        (
+            exported.MOODLE.replace("Participant", "P"),
+            "moodle",
+        )
+        + ([str(number) for number in range(4117, 4123)],),
         ("id,name,q1,q2,email\nst1,A,1,5,a@x.example\nst2,B,2,5,b@x.example\n",)
         + ("plain", ["st1", "st2"]),
     ],
@@ -182,6 +196,10 @@ def test_what_else_a_platform_says_of_people(read):
     assert people["41175"].section == "A and B"
     assert {p.out_of for p in people.values()} == {62.0}
     assert read(exported.MOODLE_GERMAN).people[0].out_of == 100.0
+    real = exported.CANVAS.replace("41299,,", "41299,u9,")
+    assert not any(person.is_test_student for person in read(real).people)
+    lower = {p.id: p for p in read(exported.CANVAS.replace("EX", "ex")).people}
+    assert lower["41180"].excused and not lower["41175"].excused
     assert read(exported.MOODLE_GERMAN).people[0].ids[Id.EMAIL] == "zoe.ml@uni.example"
 
 
@@ -198,6 +216,7 @@ def test_what_else_a_platform_says_of_people(read):
         (exported.BLACKBOARD, "", "Koans [Total Pts: 62 Score] |664617"),
         (exported.BLACKBOARD, "Quiz", "Quiz [Total Pts: 10 Score] |664616"),
         (exported.PEOPLE, "anything", None),
+        (exported.CANVAS, " koans (98412) ", "Koans (98412)"),
     ],
 )
 def test_the_column_of_the_marks(read, text, column, title):
@@ -205,6 +224,16 @@ def test_the_column_of_the_marks(read, text, column, title):
     assert not found.question
     header = found.table.header.cells
     assert (None if found.column is None else header[found.column]) == title
+
+
+def test_a_file_without_a_column_for_marks(read):
+    text = 'Student,ID,Section,Essay\n"A, B",1,A,\n'
+    assert read(text).question.endswith("it has no column for marks")
+
+
+def test_emails_are_known_by_what_is_there_or_by_their_name(read):
+    some = "id,correo,email\n1,x@uni.example,\n2,y@uni.example,b@uni.example\n"
+    assert [p.ids.get(Id.EMAIL) for p in read(some).people] == [None, "b@uni.example"]
 
 
 def test_a_column_that_is_not_clear_is_asked_for(read):
@@ -267,6 +296,7 @@ def test_a_cell_is_changed_and_no_other(read):
         ("Zoe Muller-Ludenscheidt", "zoe"),
         ("Zoe\u0308 Mu\u0308ller-Lu\u0308denscheidt", "zoe"),
         ("jane2", "jane2"),
+        ("NGUYEN", "nguyen"),
         ("Jane Doe", None),
         ("section A", None),
         ("Lovelace", None),
@@ -381,6 +411,8 @@ def test_without_a_roster_everybody_is_their_own():
     ids = [match.id for match in matched.matches]
     assert ids == ["Noor Haddad_4120", "4121", "koans", ids[3]]
     assert len({*ids}) == 4 and ids[3].startswith("4120")
+    ids = [match.id for match in matching.match([plain("A"), plain("a")]).matches]
+    assert len({id.casefold() for id in ids}) == 2
     assert not matched.needs and not matched.lines()
 
 
@@ -421,7 +453,48 @@ def test_who_may_have_handed_in_is_noted(read):
     assert remarks["jane1"] == ("may have handed in: Jane Doe",)
     assert remarks["ada"] == ()
     assert matched.matches[-1].id == "Jane Doe"  # and is marked as it is
+    assert matched.lines() == [
+        "roster: 0 of 6 handed in",
+        "missing: Ada Lovelace (ada), Turing, Alan (1815), "
+        "Nguyễn Thị Minh Khai (nguyen), Zoë Müller-Lüdenscheidt (zoe), "
+        "Jane Doe (jane1), Jane Doe (jane2)",
+    ]
+    rows = "".join(f"{i},Person {i}\n" for i in range(30))
+    said = matching.match([plain("7")], read(f"id,name\n{rows}")).lines()
+    assert said[0] == "roster: 1 of 30 handed in"
+    assert said[1].endswith("Person 10 (10) and 19 more")
+
+
+def test_the_test_student_is_missed_by_nobody(read):
+    matched = matching.match([], read(exported.CANVAS))
     assert matched.lines()[0] == "roster: 0 of 6 handed in"
+    assert "Test" not in matched.lines()[1]
+
+
+def test_what_a_match_says_of_its_two_sides(read):
+    people = read(exported.PEOPLE)
+    late = plain("ada")
+    late.late = True
+    matched = matching.match([late, plain("zoe"), plain("x y")], people)
+    by_id = {match.id: match for match in matched.matches}
+    assert [id for id, match in by_id.items() if match.late] == ["ada", "1815"]
+    assert by_id["zoe"].section == "B" and by_id["x y"].section == ""
+    assert by_id["zoe"].file_id == "zoe"
+    assert by_id["x y"].file_id == f"x-y-{matching.digest('x y')}"
+
+
+def test_an_id_and_a_name_that_two_share(read):
+    """The number decides between them."""
+    people = read("id,name\n7,Jane Doe\n8,Jane Doe\n")
+    assert owners(people, canvas("doejane", "8")) == ["8"]
+    assert owners(people, canvas("doejane", "9")) == []
+    assert owners(people, moodle("Jane Doe", "8")) == ["8"]
+    assert owners(people, moodle("Participant", "8")) == []
+
+
+def test_a_login_of_classroom_50_is_one_of_github(read):
+    team = HandIn("r", "r", Platform.REPOSITORIES, {Id.GITHUB: "zoe-ml"})
+    assert owners(read(exported.CLASSROOM_50), team) == ["zoe-ml"]
 
 
 def test_a_group_in_canvas_is_remarked(read):
@@ -505,6 +578,28 @@ def test_answers_go_round(read, tmp_path):
             **{"jane2": "=Jane Doe", "zoe": "Zoë?"},
         }
         path.write_bytes(needs.as_csv(matched.needs))
+
+
+@pytest.mark.parametrize(
+    ("answer", "id"),
+    [
+        *(("ADA", "ada"), ("Doe1@Uni.Example", "jane1"), (";zoe;", "zoe")),
+        (" nguyen ", "nguyen"),
+    ],
+)
+def test_an_answer_is_any_id_in_any_case(read, answer, id):
+    assert owners(read(exported.PEOPLE), plain("x"), answers={"x": answer}) == [id]
+
+
+def test_an_answer_as_the_roster_writes_it(read):
+    people = read(exported.CLASSROOM)
+    assert owners(people, plain("x"), answers={"x": "Lee, Jr., Sam"}) == [
+        "Lee, Jr., Sam"
+    ]
+    people = read(exported.MOODLE)
+    assert owners(people, plain("x"), answers={"x": "Participant 4118"}) == ["4118"]
+    semicolon = read("id,name\na;b,A\na,B\nb,C\n")
+    assert owners(semicolon, plain("x"), answers={"x": "a;b"}) == ["a;b"]
 
 
 @pytest.mark.parametrize(

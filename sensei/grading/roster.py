@@ -283,8 +283,7 @@ class _Reader:
                 fits = i == self.grade
             elif self.dialect is Dialect.CANVAS:
                 is_total = points is not None and points.cell(i).startswith("(")
-                is_after = i > (self.section or 0)
-                fits = bool(OF_CANVAS.fullmatch(name)) and is_after and not is_total
+                fits = bool(OF_CANVAS.fullmatch(name)) and not is_total
             else:
                 fits = bool(OF_BLACKBOARD.fullmatch(name))
             if fits:
