@@ -45,12 +45,6 @@ class Match:
     def section(self) -> str:
         return self.person.section if self.person else ""
 
-    @property
-    def file_id(self) -> str:
-        """Its id as the name of a file."""
-        slug = re.sub(r"[^A-Za-z0-9._-]+", "-", self.id).strip("-.")[:60]
-        return slug if slug == self.id else f"{slug or 'learner'}-{digest(self.id)}"
-
 
 @dataclass(frozen=True)
 class Matched:

@@ -47,10 +47,6 @@ class Mark:
     feedback_text: str = ""
     flags: Sequence[str] = ()
 
-    @property
-    def percent(self) -> float | None:
-        return 100 * self.points / self.out_of if self.out_of else None
-
 
 @dataclass(frozen=True)
 class Asked:
@@ -285,9 +281,7 @@ def _appended(
 
 def _cells(mark: Mark, asked: Asked, lessons: Sequence[str]) -> list[str]:
     def share(points: float, out_of: float) -> str:
-        if not asked.percent:
-            return _number(points)
-        return f"{100 * points / out_of:.1f}" if out_of else ""
+        return _percent(points, out_of) if asked.percent else _number(points)
 
     each = [mark.by_lesson.get(lesson, (0, 0)) for lesson in lessons if asked.by_lesson]
     return [
@@ -340,7 +334,7 @@ def _results(match: Match, mark: Mark | None, lessons: Sequence[str]) -> list[st
         *(_number(pair[0]) if pair else "" for pair in points),
         _number(mark.points),
         _number(mark.out_of),
-        "" if mark.percent is None else f"{mark.percent:.1f}",
+        _percent(mark.points, mark.out_of),
         "yes" if mark.handed_in else "no",
         "late" if mark.late else "",
         "; ".join(map(safe, mark.flags)),
@@ -359,5 +353,9 @@ def safe(text: str) -> str:
     return text if NUMBER.fullmatch(text) else safe_cell(text)
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}".rstrip("0").rstrip(".")
+def _number(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def _percent(points: float, out_of: float) -> str:
+    return f"{100 * points / out_of:.1f}" if out_of else ""
