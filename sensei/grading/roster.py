@@ -1,394 +1,391 @@
-"""A roster: who is in the class, and which submission is whose.
+"""Who is in the class: a roster or worksheet as a platform exports it, or any CSV.
 
-A roster is a CSV with a column ``id``. Submissions are matched by the names that
-Canvas, Moodle or an instructor gives their folders and zips. What fits more than
-one learner, or none, is told and left alone: nothing is guessed.
+``read`` knows the platform by its columns and gives the people, each with the ids that
+hand-ins are matched by (``matching``), and the column that marks go to
+(``out.marks_back``). Forms and their sources: docs/grading.md.
 """
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
 import re
-import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from enum import StrEnum
 from pathlib import Path
 
-from sensei.course import CourseError
-from sensei.grading.marks import Class, Learner
-from sensei.grading.shown import clean, shortened
-from sensei.grading.submissions import Entry
+from sensei.grading import tables
+from sensei.grading.handins import Id
+from sensei.grading.tables import RosterError, Row, Table, shown
 
-MAX_BYTES = 8 * 1024**2
-DELIMITERS = ",;\t|"
-ID = ("id", "identifier")  # the latter in Moodle's grading worksheet
-FULL_NAME = ("name", "full name", "student", "student name", "display name")
-FIRST_NAME = ("first name", "firstname", "given name", "first")
-LAST_NAME = ("last name", "lastname", "surname", "family name", "last")
-IDENTIFIES = re.compile(r"\b(e-?mail|login|user ?name|user|sis|number|github|id)\b")
-OWN_COLUMNS = re.compile(r"id|name|total|max|percent|flags|lesson_.*")
 
-CANVAS = re.compile(r"(?P<name>.+?)_(?:LATE_)?(?P<user>\d+)_\d+_.+")
-MOODLE = re.compile(
-    r"(?P<name>.+)_(?P<number>\d+)_assignsubmission_(?:file|onlinetext)(?:_.*)?"
+class Dialect(StrEnum):
+    """Whose file it is; ``PLAIN`` is any CSV with an id."""
+
+    MOODLE = "moodle"
+    CANVAS = "canvas"
+    BLACKBOARD = "blackboard"
+    CLASSROOM = "classroom"
+    CLASSROOM_50 = "classroom50"
+    GRADESCOPE = "gradescope"
+    PLAIN = "plain"
+
+    @property
+    def takes_marks(self) -> bool:
+        """Whether the platform reads this file back, with a column of its own."""
+        return self in (Dialect.MOODLE, Dialect.CANVAS, Dialect.BLACKBOARD)
+
+    @property
+    def is_list(self) -> bool:
+        """Whether somebody keeps it by hand, so that all of it is worth repeating."""
+        return self in (Dialect.PLAIN, Dialect.CLASSROOM, Dialect.CLASSROOM_50)
+
+
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+NUMBER = re.compile(r"-?\d[\d.,\s]*")
+LATE = re.compile(r"(?!.*(\d{4}|\d:\d\d)).*\d")  # a length of time, and no date
+NOT_LATE = ("", "0", "no", "false", "-", "n", "nein", "00:00:00", "0:00:00")
+EXCUSED = ("EX", "EXCUSED")
+# Names of columns, in small letters and with a space for _ and -.
+IDS: Mapping[Id, str] = {
+    Id.USERNAME: "username|user name|login|login id|sis login id",
+    Id.GITHUB: "github username|github|github login|github user",
+    Id.STUDENT: "student id|sid|sis user id|student number|id number|roster identifier"
+    "|matriculation number|matrikelnummer",
+    Id.EMAIL: "email|email address|mail|e mail|e mail address|e mail adresse",
+}
+NAME = "name|full name|student|student name|display name"
+FIRST = "first name|firstname|given name|first"
+LAST = "last name|lastname|surname|family name|last"
+GROUP = (
+    "group|group name|team|team name"
+    "|gruppe|groupe|grupo|gruppo|groep|grupp|ryhmä|grupa|skupina|группа|组|小组"
+)
+STATUS = "status|estado|estat|statut|stato|tila|stav|állapot|durum|статус|状态|狀態"
+MOODLE_GRADE, MOODLE_MAXIMUM = "grade|bewertung", "maximum grade|bestwertung"
+OF_CANVAS = re.compile(r"(?P<title>.*\S)\s*\((?P<number>\d+)\)")
+OF_BLACKBOARD = re.compile(
+    r"(?P<title>.*?)\s*(?:\[(?P<total>.*)\])?\s*\|\s*(?P<number>\d+)"
 )
 
 
-class RosterError(CourseError):
-    """A roster that can't be used; the message names the file and the line."""
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Person:
-    """A line of the roster; ``cells`` are those of its further columns."""
+    """A row of the roster. ``id`` is theirs alone, as the roster writes it.
 
-    line: int
+    ``out_of`` is the platform's maximum for their mark, if it says one.
+    """
+
+    row: Row
     id: str
     name: str
-    cells: tuple[str, ...]
-
-    @cached_property
-    def file_id(self) -> str:
-        """Its id as the name of a file."""
-        slug = re.sub(r"[^A-Za-z0-9._-]+", "-", self.id).strip("-.")[:60]
-        return slug if slug == self.id else f"{slug or 'learner'}-{_mark(self.id)}"
+    ids: Mapping[Id, str]
+    section: str = ""
+    group: str = ""
+    late: bool = False
+    excused: bool = False
+    is_test_student: bool = False
+    out_of: float | None = None
 
 
 @dataclass(frozen=True)
 class Roster:
-    """The people of a class, and what the further columns are called."""
+    """The people of a class.
 
-    path: Path
-    columns: tuple[str, ...]
-    people: tuple[Person, ...]
-
-
-# ------------------------------------------------------------------- reading one
-
-
-def read(path: Path) -> Roster:
-    """Read a roster; raises RosterError."""
-    rows = _rows(path, _text(path))
-    line, header = next(rows, (1, []))
-    names = [name.strip().casefold() for name in header]
-    where = next((names.index(name) for name in ID if name in names), None)
-    if where is None:
-        raise _error(path, line, _no_header(header))
-    twice = [name for name, count in Counter(names).items() if count > 1 and name]
-    if twice:
-        raise _error(path, line, f"two columns are called {_shown(twice[0])}")
-    people = tuple(_people(path, rows, names, where))
-    further = [i for i in range(len(header)) if i != where and names[i] != "name"]
-    columns = tuple(_column(header[i]) for i in further)
-    return Roster(path, columns, people)
-
-
-def _no_header(header: Sequence[str]) -> str:
-    return (
-        "no column is called id. The first line has to name the columns, such as "
-        f"id,name,email; found: {_shown(', '.join(header)) or 'nothing'}"
-    )
-
-
-def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise RosterError(f"{path}: {error.strerror}") from None
-    if len(data) > MAX_BYTES:
-        raise RosterError(f"{path}: it has more than {MAX_BYTES // 1024**2} MB")
-    wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))  # "Unicode text" of Excel
-    try:
-        return data.decode("utf-16" if wide else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = 1 if wide else data.count(b"\n", 0, error.start) + 1
-        raise _error(path, line, "not UTF-8; save it as CSV UTF-8") from None
-
-
-def _rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
-    """The rows that are not empty, each with the number of its first line."""
-    first, _, rest = text.partition("\n")
-    told = re.fullmatch(r"sep=(.)\r?", first)  # a habit of Excel
-    skipped = 1 if told else 0
-    text = rest if told else text
-    reader = csv.reader(
-        io.StringIO(text, newline=""),
-        delimiter=told[1] if told else _delimiter(text),
-        strict=True,
-    )
-    while True:
-        line = reader.line_num + 1 + skipped
-        try:
-            row = next(reader, None)
-        except csv.Error as error:
-            raise _error(path, line, f"not CSV: {error}") from None
-        if row is None:
-            return
-        if any(cell.strip() for cell in row):
-            yield line, row
-
-
-def _delimiter(text: str) -> str:
-    """The one that makes a column of ids; else the one that is there most."""
-    header = next((line for line in text.splitlines() if line.strip()), "")
-
-    def fits(delimiter: str) -> tuple[bool, int]:
-        cells = [cell.strip(' "').casefold() for cell in header.split(delimiter)]
-        return any(name in cells for name in ID), len(cells)
-
-    return max(DELIMITERS, key=fits)
-
-
-def _people(
-    path: Path, rows: Iterable[tuple[int, list[str]]], names: list[str], where: int
-) -> Iterator[Person]:
-    lines: dict[str, int] = {}
-    for line, row in rows:
-        if row[0].strip() == "Points Possible":  # in what Canvas exports
-            continue
-        if len(row) != len(names):
-            raise _error(
-                path, line, f"{len(row)} columns, where the header has {len(names)}"
-            )
-        row = [cell.strip() for cell in row]
-        id = row[where]
-        if not id:
-            raise _error(path, line, "the id is empty")
-        if id.casefold() in lines:
-            first = lines[id.casefold()]
-            raise _error(path, line, f"the id {_shown(id)} is on line {first} already")
-        lines[id.casefold()] = line
-        further = (c for i, c in enumerate(row) if i != where and names[i] != "name")
-        yield Person(line, id, _name(row, names) or id, tuple(further))
-
-
-def _name(row: Sequence[str], names: Sequence[str]) -> str:
-    """A person's name, from the columns that are called so."""
-    cells = dict(zip(names, row, strict=True))
-    full = next((cells[name] for name in FULL_NAME if cells.get(name)), "")
-    parts = [
-        next((cells[name] for name in group if cells.get(name)), "")
-        for group in (FIRST_NAME, LAST_NAME)
-    ]
-    return full or " ".join(part for part in parts if part)
-
-
-def _column(name: str) -> str:
-    """A further column's name, told apart from those that a grade sheet has."""
-    own = OWN_COLUMNS.fullmatch(name.strip().casefold())
-    return f"roster_{name.strip()}" if own else name.strip()
-
-
-def _error(path: Path, line: int, what: str) -> RosterError:
-    return RosterError(f"{path}:{line}: {what}")
-
-
-def _shown(text: str) -> str:
-    return shortened(clean(text), 100)
-
-
-def _mark(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-
-
-# ------------------------------------------------------------------ who is whose
-
-
-def key(text: str) -> str:
-    """A name without what platforms change in it: case, accents, punctuation."""
-    plain = unicodedata.normalize("NFKD", text).casefold()
-    return "".join(character for character in plain if character.isalnum())
-
-
-def name_keys(name: str) -> set[str]:
-    """Jane Doe and Doe, Jane are both janedoe and, as Canvas has it, doejane."""
-    last, comma, first = name.partition(",")
-    if not comma:
-        first, _, last = name.rpartition(" ")
-    return {key(first + last), key(last + first)} - {""}
-
-
-class Index:
-    """Finds the people that the name of a submission may mean."""
-
-    def __init__(self, roster: Roster) -> None:
-        self.exact = {person.id.casefold(): {person} for person in roster.people}
-        self.ids: dict[str, set[Person]] = {}
-        self.names: dict[str, set[Person]] = {}
-        identifying = [
-            bool(IDENTIFIES.search(column.casefold().replace("_", " ")))
-            for column in roster.columns
-        ]
-        for person in roster.people:
-            self._add(self.ids, [key(person.id)], person)
-            cells = zip(person.cells, identifying, strict=True)
-            self._add(self.ids, {key(cell) for cell, is_one in cells if is_one}, person)
-            self._add(self.names, name_keys(person.name), person)
-
-    @staticmethod
-    def _add(
-        index: dict[str, set[Person]], keys: Iterable[str], person: Person
-    ) -> None:
-        for each in keys:
-            if each:
-                index.setdefault(each, set()).add(person)
-
-    def find(self, name: str) -> tuple[set[Person], str]:
-        """The people that a folder or zip may be of, and a remark on how so."""
-        if name.casefold() in self.exact:
-            return self.exact[name.casefold()], ""
-        numbers, called = [name], [name]
-        user = ""
-        if found := MOODLE.fullmatch(name):
-            numbers.append(f"participant{found['number']}")
-            called.append(found["name"])
-        elif found := CANVAS.fullmatch(name):
-            user = found["user"]
-            numbers.append(user)
-            called.append(found["name"])
-        by_id = _union(self.ids, map(key, numbers))
-        by_name = _union(self.names, map(key, called))
-        if not by_id or not by_name:
-            alone = f"matched by the number {user} alone" if by_id and user else ""
-            return by_id | by_name, alone
-        return by_id & by_name or by_id | by_name, ""
-
-
-def _union(index: Mapping[str, set[Person]], keys: Iterable[str]) -> set[Person]:
-    found: set[Person] = set()
-    for each in keys:
-        found |= index.get(each, set())
-    return found
-
-
-@dataclass
-class Matched:
-    """A class as the roster has it.
-
-    ``entries`` are its submissions, under the ids and names of the roster where
-    they were matched; ``people`` are the matched ones by the id of the entry;
-    ``absent`` those without a submission; ``remarks`` are for the grade sheet,
-    by the id of an entry or of who is absent.
+    ``column`` is that of the marks; where it is not clear which, ``question`` says what
+    to ask for. ``carried`` are the columns that grades.csv repeats.
     """
 
-    roster: Roster
-    entries: list[Entry] = field(default_factory=list)
-    people: dict[str, Person] = field(default_factory=dict)
-    absent: list[Person] = field(default_factory=list)
-    remarks: dict[str, list[str]] = field(default_factory=dict)
-    unmatched: list[str] = field(default_factory=list)
+    table: Table
+    dialect: Dialect
+    people: tuple[Person, ...] = field(repr=False)
+    column: int | None = None
+    question: str = ""
+    carried: tuple[int, ...] = ()
 
-    def told(self) -> list[str]:
-        """For the screen: who is missing, and what could not be matched."""
-        here = len(self.people) - len(self.absent)
-        lines = [f"roster: {here} of {len(self.roster.people)} handed in"]
-        if self.absent:
-            who = ", ".join(_shown(person.id) for person in self.absent[:10])
-            more = len(self.absent) - 10
-            lines.append(f"missing: {who}" + (f" and {more} more" if more > 0 else ""))
-        lines += self.unmatched[:10]
-        if len(self.unmatched) > 10:
-            lines.append(f"... and {len(self.unmatched) - 10} more: see grades.csv")
-        return lines
-
-    def enter(self, graded: Class, nothing: Learner) -> None:
-        """Put who is absent into a class, and the remarks; ``nothing`` is a record
-        of a learner who handed in nothing."""
-        for person in self.absent:
-            graded.learners.append(
-                Learner(
-                    person.file_id,
-                    person.name,
-                    numbers=nothing.numbers,
-                    absent=nothing.absent,
-                )
-            )
-        for learner in graded.learners:
-            learner.remarks = (*self.remarks.get(learner.id, ()), *learner.remarks)
-        graded.learners.sort(key=lambda learner: learner.id)
-
-    def id_of(self, id: str) -> str:
-        """A learner's id as the roster writes it."""
-        return self.people[id].id if id in self.people else id
-
-    def cells_of(self, id: str) -> Sequence[str]:
-        """A learner's cells of the further columns."""
-        if id in self.people:
-            return self.people[id].cells
-        return [""] * len(self.roster.columns)
+    @property
+    def path(self) -> Path:
+        return self.table.path
 
 
-def match(entries: Sequence[Entry], roster: Roster) -> Matched:
-    """Find each submission's learner on the roster."""
-    index = Index(roster)
-    found = [(entry, *index.find(entry.name)) for entry in entries]
-    claims = Counter(next(iter(who)) for _, who, _ in found if len(who) == 1)
-    matched = Matched(roster)
-    taken = {person.file_id.casefold() for person in roster.people}
-    for entry, who, remark in found:
-        if len(who) == 1 and claims[min(who, key=_line)] == 1:
-            person = min(who, key=_line)
-            _accept(matched, entry, person, remark)
+def read(path: Path, column: str = "") -> Roster:
+    """Read a roster; ``column`` names that of the marks. Raises RosterError."""
+    table = tables.read(path)
+    reader = _Reader(table)
+    marks, question = reader.mark_column(column)
+    people = tuple(reader.people(marks))
+    return Roster(table, reader.dialect, people, marks, question, reader.carried)
+
+
+def number(text: str) -> float | None:
+    """A number with a decimal point or comma: the last of either is the decimal."""
+    if not NUMBER.fullmatch(text.strip()):
+        return None
+    whole, point, part = re.sub(r"\s", "", text).replace(",", ".").rpartition(".")
+    return float(whole.replace(".", "") + point + part)
+
+
+def index(names: Sequence[str], ways: str) -> int | None:
+    """The place of the first of some names, given as ``one|other``."""
+    return next((names.index(way) for way in ways.split("|") if way in names), None)
+
+
+def folded(name: str) -> str:
+    """A column's name without what programs write in different ways."""
+    return re.sub(r"[\s_-]+", " ", name).strip().casefold()
+
+
+# ---------------------------------------------------------------- whose file it is
+
+
+def _dialect(table: Table, names: Sequence[str]) -> Dialect:
+    has = {*names}
+    students = "student" in has or {"lastname", "firstname"} <= has
+    if students and {"id", "section"} <= has:
+        return Dialect.CANVAS
+    titles = any(map(OF_BLACKBOARD.fullmatch, table.header.cells))
+    if "username" in has and (titles or "availability" in has):
+        return Dialect.BLACKBOARD
+    if "github username" in has and has & {"identifier", "roster identifier"}:
+        return Dialect.CLASSROOM
+    if {"username", "github id"} <= has:
+        return Dialect.CLASSROOM_50
+    if "sid" in has and has & {"submission id", "total score"}:
+        return Dialect.GRADESCOPE
+    return Dialect.MOODLE if _is_moodle(table, names) else Dialect.PLAIN
+
+
+def _is_moodle(table: Table, names: Sequence[str]) -> bool:
+    """In any language: a word and a number in front, and a mark beside its maximum."""
+    first = [row.cell(0) for row in table.rows if not row.is_empty]
+    words = {cell.rstrip("0123456789") for cell in first}
+    if len(words) > 1 or not all(re.fullmatch(r"\D+\d+", cell) for cell in first):
+        return False
+    return names[:1] == ["identifier"] or moodle_columns(table)[0] is not None
+
+
+def moodle_columns(table: Table) -> tuple[int | None, int | None]:
+    """The columns of the mark and of its maximum, in any language.
+
+    They are known by name or, where that is not known here, as numbers beside one
+    number all the way down, with a column of dates to come.
+    """
+    names = [folded(name) for name in table.header.cells]
+    if (grade := index(names, MOODLE_GRADE)) is not None:
+        return grade, index(names, MOODLE_MAXIMUM)
+    rows = [row for row in table.rows if not row.is_empty]
+    cells = [[row.cell(i) for row in rows] for i in range(len(names))]
+    for i in reversed(range(3, len(names) - 1)):
+        is_maximum = len({*cells[i]}) == 1 and number(cells[i][0]) is not None
+        are_marks = all(not cell or number(cell) is not None for cell in cells[i - 1])
+        if is_maximum and are_marks and any(map(_are_dates, cells[i + 1 :])):
+            return i - 1, i
+    return None, None
+
+
+def _are_dates(cells: Sequence[str]) -> bool:
+    return all(cell == "-" or re.search(r"\d{4}", cell) for cell in cells)
+
+
+# -------------------------------------------------------------------- its columns
+
+
+class _Reader:
+    """Which column is what, and the people that this makes."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.names = [folded(name) for name in table.header.cells]
+        self.dialect = _dialect(table, self.names)
+        self.ids = {kind: index(self.names, ways) for kind, ways in IDS.items()}
+        if self.ids[Id.EMAIL] is None:
+            self.ids[Id.EMAIL] = self._of_emails()
+        self.own, kind = self._own()
+        if self.own is None:
+            raise RosterError.at(table.path, table.header.line, _no_id(table))
+        self.ids[kind] = self.own
+        self.section = index(self.names, "section|sections")
+        self.group = index(self.names, GROUP)
+        self.late = index(self.names, "late|lateness (h:m:s)")
+        if self.dialect is Dialect.MOODLE:
+            self.late = index(self.names, STATUS)
+        self.maxima = next(filter(is_points_possible, table.rows), None)
+        self.grade, self.most = moodle_columns(table)
+        self.full = index(self.names, NAME)
+        self.parts = [index(self.names, FIRST), index(self.names, LAST)]
+        if self.dialect is Dialect.MOODLE and self.full is None:
+            others = (self.late, self.group, self.ids[Id.EMAIL])
+            self.full = None if 1 in others else 1  # in a language that is not known
+
+    def _own(self) -> tuple[int | None, Id]:
+        """The column of an id that is nobody else's, and what that stands for."""
+        ids, general = self.ids, index(self.names, "id|identifier")
+        if self.dialect is Dialect.MOODLE:
+            return 0, Id.PARTICIPANT
+        if self.dialect is Dialect.CANVAS:
+            return general, Id.CANVAS
+        if self.dialect is Dialect.CLASSROOM_50:
+            return ids.pop(Id.USERNAME), Id.GITHUB
+        if self.dialect is Dialect.BLACKBOARD:
+            return ids[Id.USERNAME], Id.USERNAME
+        if general is not None:
+            return general, Id.STUDENT
+        order = (Id.STUDENT, Id.USERNAME, Id.EMAIL, Id.GITHUB)
+        known = [(ids[kind], kind) for kind in order if ids[kind] is not None]
+        return known[0] if known else (None, Id.STUDENT)
+
+    def _of_emails(self) -> int | None:
+        """Whatever it is called: the column that has addresses in it."""
+        for i in range(len(self.names)):
+            cells = [row.cell(i) for row in self.table.rows if row.cell(i)]
+            if cells and all(map(EMAIL.fullmatch, cells)):
+                return i
+        return None
+
+    @property
+    def carried(self) -> tuple[int, ...]:
+        known = {self.own, self.full, *self.parts, self.section}
+        ids = {*self.ids.values(), self.group}
+        return tuple(
+            i
+            for i in range(len(self.names))
+            if i not in known and (self.dialect.is_list or i in ids)
+        )
+
+    # ------------------------------------------------------------ where marks go
+
+    def mark_column(self, wanted: str) -> tuple[int | None, str]:
+        """The column of the marks, or what to ask; raises where a wish does not fit."""
+        if not self.dialect.takes_marks:
+            return None, ""
+        there = dict(self._mark_columns())
+        if wanted:
+            fitting = [i for i, name in there.items() if _is_called(name, wanted)]
         else:
-            _leave(matched, entry, sorted(who, key=_line), taken)
-    _list_absent(matched, found)
-    matched.entries.sort(key=lambda entry: entry.id)
-    return matched
+            fitting = [i for i, name in there.items() if "koans" in name.casefold()]
+            fitting = [*there] if len(there) == 1 else fitting
+        if len(fitting) == 1:
+            return fitting[0], ""
+        among = "; ".join(map(shown, there.values()))
+        question = f"{self.table.path}: it has no column for marks"
+        if there:
+            question = (
+                f"{self.table.path}: which column are the marks for? Give --column a "
+                f"title or a number; there are: {among}"
+            )
+        if wanted:
+            raise RosterError(f"--column {shown(wanted)} is not one. {question}")
+        return None, question
+
+    def _mark_columns(self) -> Iterator[tuple[int, str]]:
+        points = self.maxima
+        for i, name in enumerate(self.table.header.cells):
+            if self.dialect is Dialect.MOODLE:
+                fits = i == self.grade
+            elif self.dialect is Dialect.CANVAS:
+                is_total = points is not None and points.cell(i).startswith("(")
+                fits = bool(OF_CANVAS.fullmatch(name)) and not is_total
+            else:
+                fits = bool(OF_BLACKBOARD.fullmatch(name))
+            if fits:
+                yield i, name
+
+    def _maximum(self, row: Row, marks: int | None) -> float | None:
+        """What the platform says that a mark is out of."""
+        if marks is None:
+            return None
+        if self.dialect is Dialect.MOODLE:
+            return number(row.cell(self.most))
+        if self.dialect is Dialect.CANVAS:
+            return number(self.maxima.cell(marks)) if self.maxima else None
+        parts = OF_BLACKBOARD.fullmatch(self.table.header.cells[marks])
+        digits = re.search(r"\d[\d.,]*", parts["total"] or "") if parts else None
+        return number(digits[0]) if digits else None
+
+    # ------------------------------------------------------------------- people
+
+    def people(self, marks: int | None) -> Iterator[Person]:
+        lines: dict[str, int] = {}
+        rows = [row for row in self.table.rows if self._is_person(row)]
+        for row in rows:
+            person = self._person(row, marks, row is rows[-1])
+            if before := lines.get(person.id.casefold()):
+                said = f"the id {shown(person.id)} is on line {before} already"
+                raise RosterError.at(self.table.path, row.line, said)
+            lines[person.id.casefold()] = row.line
+            yield person
+
+    def _is_person(self, row: Row) -> bool:
+        """Not what Canvas has above them: its maxima, and how it posts marks."""
+        if row.is_empty or is_points_possible(row):
+            return False
+        is_one = bool(row.cell(self.own) or self._name(row))
+        return is_one or self.dialect is not Dialect.CANVAS
+
+    def _person(self, row: Row, marks: int | None, is_last: bool) -> Person:
+        surplus = row.cells[len(self.names) :]
+        if any(map(str.strip, surplus)):
+            said = (
+                f"{len(row.cells)} columns, where the header has {len(self.names)}; "
+                "a comma in a name needs quotes around it"
+            )
+            raise RosterError.at(self.table.path, row.line, said)
+        ids = {kind: unwrapped(row.cell(i)) for kind, i in self.ids.items()}
+        ids = {kind: text for kind, text in ids.items() if text}
+        if self.dialect is Dialect.MOODLE:
+            ids[Id.PARTICIPANT] = re.sub(r".*\D", "", row.cell(self.own))
+        name = self._name(row)
+        own = ids.get(Id.PARTICIPANT) or unwrapped(row.cell(self.own))
+        own = own or next(iter(ids.values()), name)
+        if not own:
+            raise RosterError.at(self.table.path, row.line, "the id is empty")
+        is_canvas = self.dialect is Dialect.CANVAS
+        is_test = is_last and name == "Test Student" and Id.STUDENT not in ids
+        return Person(
+            row=row,
+            id=own,
+            name=name or own,
+            ids=ids,
+            section=row.cell(self.section),
+            group=row.cell(self.group),
+            late=self._is_late(row),
+            excused=is_canvas and row.cell(marks).upper() in EXCUSED,
+            is_test_student=is_canvas and is_test,
+            out_of=self._maximum(row, marks),
+        )
+
+    def _name(self, row: Row) -> str:
+        full = unwrapped(row.cell(self.full))
+        if full and self.dialect is Dialect.CANVAS:  # the last comma: "Lee, Jr., Sam"
+            last, _, first = full.rpartition(",")
+            return f"{first.strip()} {last.strip()}".strip()
+        parts = [unwrapped(row.cell(part)) for part in self.parts]
+        return full or " ".join(filter(None, parts))
+
+    def _is_late(self, row: Row) -> bool:
+        cell = row.cell(self.late)
+        if self.dialect is Dialect.MOODLE:
+            return any(map(LATE.match, cell.split(" - ")[1:]))
+        return cell.casefold() not in NOT_LATE
 
 
-def _line(person: Person) -> int:
-    return person.line
+def _no_id(table: Table) -> str:
+    return (
+        "no column is called id. The first line has to name the columns, such as "
+        f"id,name,email; found: {shown(table.header.cells) or 'nothing'}"
+    )
 
 
-def _accept(matched: Matched, entry: Entry, person: Person, remark: str) -> None:
-    matched.entries.append(Entry(person.file_id, person.name, entry.path))
-    matched.people[person.file_id] = person
-    if remark:
-        _remark(matched, person.file_id, f"{remark}: {_shown(entry.name)}")
+def _is_called(name: str, wanted: str) -> bool:
+    parts = OF_CANVAS.fullmatch(name) or OF_BLACKBOARD.fullmatch(name)
+    ways = [name, *(parts.group("title", "number") if parts else ())]
+    return wanted.strip().casefold() in [way.strip().casefold() for way in ways]
 
 
-def _leave(
-    matched: Matched, entry: Entry, who: Sequence[Person], taken: set[str]
-) -> None:
-    """Keep a submission as it is: it is nobody's, or somebody's and who can say."""
-    id = entry.id
-    if id.casefold() in taken:
-        id = f"{id}-{_mark(entry.name)}"
-    if not who:
-        said = "not on the roster"
-    elif len(who) == 1:
-        said = f"there is another submission that fits {_person(who[0])}"
-    else:
-        said = f"fits several on the roster: {', '.join(map(_person, who[:4]))}"
-    matched.entries.append(Entry(id, entry.name, entry.path))
-    matched.unmatched.append(f"not matched: {_shown(entry.name)}: {said}")
-    _remark(matched, id, said)
+def is_points_possible(row: Row) -> bool:
+    """Whether it is Canvas' row of what there is to get."""
+    return "Points Possible" in map(str.strip, row.cells)
 
 
-def _list_absent(
-    matched: Matched, found: Sequence[tuple[Entry, set[Person], str]]
-) -> None:
-    here = set(matched.people.values())
-    for person in matched.roster.people:
-        if person in here:
-            continue
-        matched.absent.append(person)
-        matched.people[person.file_id] = person
-        fitting = [_shown(entry.name) for entry, who, _ in found if person in who]
-        said = "on the roster, but nothing was handed in"
-        if fitting:
-            said = f"not matched for sure; may be: {', '.join(fitting[:4])}"
-        _remark(matched, person.file_id, said)
-
-
-def _person(person: Person) -> str:
-    return f"{_shown(person.id)} (line {person.line})"
-
-
-def _remark(matched: Matched, id: str, said: str) -> None:
-    matched.remarks.setdefault(id, []).append(said)
+def unwrapped(cell: str) -> str:
+    """What a platform wraps as ``="…"``, for a spreadsheet to leave it alone."""
+    return cell[2:-1] if cell.startswith('="') and cell.endswith('"') else cell

@@ -1,0 +1,426 @@
+"""Whose each hand-in is, and what needs a person to say.
+
+``match`` pairs hand-ins with the people of a roster: by the numbers and ids that both
+bear, by names only where they share none, and never where two people fit. What is left
+open is a ``Need`` (``needs``), and what a person answered to one comes first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sensei.grading.handins import HandIn, Id, Platform
+from sensei.grading.lessons import Submission
+from sensei.grading.needs import AS_IT_IS, NOBODY, SAY_WHICH, SAY_WHOSE, Need, written
+from sensei.grading.roster import Dialect, Person, Roster, folded
+from sensei.grading.tables import shown, some
+
+BEFORE_NAMES = [kind for kind in Id if kind is not Id.NAME]
+
+
+@dataclass(frozen=True, eq=False)
+class Match:
+    """A learner: a person of the roster, a hand-in, or both. ``id`` is theirs alone.
+
+    A group's hand-in has a match for each member.
+    """
+
+    id: str
+    name: str
+    person: Person | None = None
+    hand_in: HandIn | None = None
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def late(self) -> bool:
+        on_roster = self.person is not None and self.person.late
+        return on_roster or (self.hand_in is not None and self.hand_in.late)
+
+    @property
+    def section(self) -> str:
+        return self.person.section if self.person else ""
+
+
+@dataclass(frozen=True)
+class Matched:
+    """A class: its learners, those of the roster first and in its order, and what needs
+    a person to say, with what was said already."""
+
+    matches: list[Match]
+    needs: list[Need]
+    roster: Roster | None = None
+
+    @property
+    def open_needs(self) -> list[Need]:
+        return [need for need in self.needs if need.is_open]
+
+    def lines(self) -> list[str]:
+        """For the screen: who is missing."""
+        if self.roster is None:
+            return []
+        people = [m for m in self.matches if m.person and not m.person.is_test_student]
+        absent = [match for match in people if match.hand_in is None]
+        here = len(people) - len(absent)
+        lines = [f"roster: {here} of {len(people)} handed in"]
+        if absent:
+            names = [_who(match.person) for match in absent if match.person]
+            lines.append(f"missing: {some(names)}")
+        return lines
+
+
+# ------------------------------------------------------------------ names and ids
+
+
+def key(text: str) -> str:
+    """A name without what platforms change in it: case, accents, punctuation."""
+    plain = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(character for character in plain if character.isalnum())
+
+
+def name_keys(name: str) -> set[str]:
+    """A name from each of its words on: last names stand first or last, and Canvas
+    leaves no space between the words."""
+    words = [word for word in map(key, re.split(r"[\s,_]+", name)) if word]
+    return {"".join(words[i:] + words[:i]) for i in range(len(words))}
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+
+
+def _who(person: Person) -> str:
+    return person.id if person.name == person.id else f"{person.name} ({person.id})"
+
+
+# ------------------------------------------------------------------- whose it may be
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """Who a hand-in may be of; ``together`` if it is of all of them."""
+
+    people: tuple[Person, ...] = ()
+    together: bool = False
+    reason: str = "nobody on the roster fits"
+    what_to_do: str = SAY_WHOSE
+    remark: str = ""
+
+    @property
+    def is_sure(self) -> bool:
+        return len(self.people) == 1 or (self.together and bool(self.people))
+
+
+ANONYMOUS = _Fit(
+    reason="handed in anonymously: Canvas says not whose it is",
+    what_to_do="Post the grades in Canvas, which shows names again, and download once "
+    f"more; or: {SAY_WHOSE}",
+)
+
+
+class _Finder:
+    """Finds the people of a roster that a hand-in may be of."""
+
+    def __init__(self, roster: Roster) -> None:
+        self.ids: dict[Id, dict[str, list[Person]]] = defaultdict(_lists)
+        self.names, self.any, self.own = _lists(), _lists(), _lists()
+        self.groups, self.teams = _lists(), _lists()
+        people = roster.people
+        is_moodle = roster.dialect is Dialect.MOODLE
+        self.has_teams = is_moodle and any(person.group for person in people)
+        for person in people:
+            for kind, text in person.ids.items():
+                self.ids[kind][text.casefold()].append(person)
+            as_written = [person.row.cell(0)] if is_moodle else []
+            for text in {person.id, *person.ids.values(), *as_written}:
+                self.any[text.casefold()].append(person)
+            self.own[person.id.casefold()].append(person)
+            for name in name_keys(person.name):
+                self.names[name].append(person)
+            if person.group:
+                self.groups[key(person.group)].append(person)
+                self.teams[folded(person.group).replace(" ", "-")].append(person)
+
+    def find(self, hand_in: HandIn) -> _Fit:
+        ids: dict[Id, str] = {
+            kind: hand_in.ids[kind] for kind in BEFORE_NAMES if kind in hand_in.ids
+        }
+        if hand_in.platform is Platform.CANVAS and not ids:
+            return ANONYMOUS
+        shared = {kind: text for kind, text in ids.items() if self.ids.get(kind)}
+        return (
+            self._of_group(hand_in)
+            or (self._by_ids(hand_in, shared) if shared else None)
+            or (self._by_number(hand_in, ids) if ids else self._by_key(hand_in))
+            or self._by_name(hand_in)
+        )
+
+    def _of_group(self, hand_in: HandIn) -> _Fit | None:
+        """The number of a group's folder is the group's; it is known by its name."""
+        if hand_in.members:
+            found = [self._by_ids(hand_in, one) for one in hand_in.members]
+            people = [person for fit in found for person in fit.people]
+            if all(fit.is_sure for fit in found):
+                return _Fit(tuple(people), together=True)
+            return _Fit(reason=next(f.reason for f in found if not f.is_sure))
+        members = self.groups.get(key(hand_in.name), [])
+        if len({person.group for person in members}) > 1:
+            return _Fit(reason=f"several groups are called {shown(hand_in.name)}")
+        if members:
+            said = f"handed in by the group {shown(members[0].group)}"
+            return _Fit(tuple(members), together=True, remark=said)
+        if hand_in.platform is Platform.MOODLE and self.has_teams:
+            return _Fit(reason=f"no group of the roster is {shown(hand_in.name)}")
+        return None
+
+    def _by_ids(self, hand_in: HandIn, ids: Mapping[Id, str]) -> _Fit:
+        found = [self.ids[kind].get(text.casefold(), []) for kind, text in ids.items()]
+        people = _each(person for each in found for person in each)
+        if not people:
+            said = " or ".join(f"{kind} {shown(text)}" for kind, text in ids.items())
+            return _Fit(reason=f"nobody on the roster has {said}")
+        remark = ""
+        is_canvas = hand_in.platform is Platform.CANVAS and len(people) == 1
+        if is_canvas and key(hand_in.name) not in name_keys(people[0].name):
+            remark = f"handed in as {shown(hand_in.name)}: is it a group's?"
+        return _Fit(people, remark=remark)
+
+    def _by_number(self, hand_in: HandIn, ids: Mapping[Id, str]) -> _Fit | None:
+        """A list's column id may be anything: the name has to agree, if it is there."""
+        by_name = _each(self.names.get(key(hand_in.name), []))
+        for kind, text in ids.items():
+            people = _each(self.own.get(text.casefold(), []))
+            if not people or (kind is Id.PARTICIPANT and not by_name):
+                continue
+            both = tuple(person for person in people if person in by_name)
+            if both or by_name:
+                return _Fit(both or people + by_name)
+            return _Fit(people, remark=f"matched by the number {shown(text)} alone")
+        return None
+
+    def _by_key(self, hand_in: HandIn) -> _Fit | None:
+        """A folder or repository: called by an id, or by something that ends in one."""
+        name = hand_in.name.casefold()
+        if people := self.any.get(name):
+            return _Fit(_each(people))
+        logins = self.ids.get(Id.GITHUB) or self.ids.get(Id.USERNAME) or {}
+        for tail in _tails(name):
+            if tail in logins:
+                return _Fit(_each(logins[tail]))
+            if tail in self.teams:
+                return _Fit(_each(self.teams[tail]), together=True)
+        if hand_in.platform is Platform.REPOSITORIES and logins:
+            return _Fit(reason="its name ends in no login of the roster")
+        return None
+
+    def _by_name(self, hand_in: HandIn) -> _Fit:
+        name = hand_in.ids.get(Id.NAME) or hand_in.name
+        return _Fit(_each(self.names.get(key(name), [])))
+
+    def by_answer(self, answer: str) -> _Fit:
+        """Who is meant by what was written under belongs_to; several have ; between."""
+        whole = self.any.get(answer.casefold())
+        split = [part.strip() for part in answer.split(";") if part.strip()]
+        parts = [answer] if whole else split
+        found = [_each(self.any.get(part.casefold(), [])) for part in parts]
+        for part, people in zip(parts, found, strict=True):
+            if len(people) != 1:
+                who = "several people's" if people else "nobody's on the roster"
+                return _Fit(reason=f"belongs_to is {shown(part)}, which is {who}")
+        return _Fit(_each(people[0] for people in found), together=True)
+
+
+def _lists() -> dict[str, list[Person]]:
+    return defaultdict(list)
+
+
+def _each(people: Iterable[Person]) -> tuple[Person, ...]:
+    return tuple(dict.fromkeys(people))
+
+
+def _tails(name: str) -> list[str]:
+    """What a repository's name may end in, the longest first; GitHub puts a -1 behind
+    a name that is taken."""
+    ways = {name, re.sub(r"-\d+$", "", name)}
+    split = [way.split("-") for way in ways]
+    tails = {"-".join(words[i:]) for words in split for i in range(len(words))}
+    return sorted(tails, key=lambda tail: (-len(tail), tail))
+
+
+# ------------------------------------------------------------------- pairing them
+
+
+def match(
+    hand_ins: Sequence[HandIn],
+    roster: Roster | None = None,
+    answers: Mapping[str, str] | None = None,
+    submission_of: Callable[[HandIn], Submission] | None = None,
+) -> Matched:
+    """The learners of a class. ``answers`` is what ``needs.read`` gave.
+
+    ``submission_of`` says what is in a hand-in, and what troubles there are with it.
+    """
+    pairing = _Pairing(hand_ins, roster, answers or {}, submission_of)
+    pairing.settle_twice()
+    matches = pairing.of_roster() + pairing.of_nobody()
+    return Matched(matches, pairing.needs(), roster)
+
+
+class _Pairing:
+    """The hand-ins of a class on their way to their people."""
+
+    def __init__(
+        self,
+        hand_ins: Sequence[HandIn],
+        roster: Roster | None,
+        answers: Mapping[str, str],
+        submission_of: Callable[[HandIn], Submission] | None,
+    ) -> None:
+        self.roster = roster
+        self.finder = _Finder(roster) if roster else None
+        self.hand_ins = {hand_in.key: hand_in for hand_in in hand_ins}
+        names = {written(name): name for name in self.hand_ins}
+        self.answers = {names.get(k, k): a.strip() for k, a in answers.items() if a}
+        self.submission_of = submission_of
+        self.aside = {k for k, a in self.answers.items() if a.casefold() == NOBODY}
+        self.fits = {name: self._fit(one) for name, one in self.hand_ins.items()}
+        self.twice: dict[str, str] = {}
+        self.remarks: dict[str, list[str]] = defaultdict(list)  # by a person's id
+
+    def _fit(self, hand_in: HandIn) -> _Fit:
+        answer = self.answers.get(hand_in.key, "")
+        if self.finder is None or hand_in.key in self.aside:
+            return _Fit()
+        return self.finder.by_answer(answer) if answer else self.finder.find(hand_in)
+
+    def _claims(self) -> dict[Person, list[str]]:
+        claims: dict[Person, list[str]] = defaultdict(list)
+        for name, fit in self.fits.items():
+            for person in fit.people if fit.is_sure else ():
+                if name not in self.aside:
+                    claims[person].append(name)
+        return claims
+
+    def settle_twice(self) -> None:
+        """Of two hand-ins of one learner the one counts that belongs_to says; or
+        either, where they are the same; or else neither."""
+        for person, names in self._claims().items():
+            if len(names) > 1:
+                counts = self._of_several(names)
+                rest = [name for name in names if name != counts]
+                listed = some(rest)
+                said = "also handed in, and set aside" if counts else "handed in twice"
+                self.remarks[person.id].append(f"{said}: {listed}")
+                for name in rest:
+                    self._take_from(person, name, "" if counts else listed)
+
+    def _of_several(self, names: Sequence[str]) -> str:
+        answered = [name for name in names if name in self.answers]
+        if len(answered) == 1:
+            return answered[0]
+        return names[0] if self._are_same(names) else ""
+
+    def _take_from(self, person: Person, name: str, undecided: str) -> None:
+        """This hand-in does not count for this person; in a group, for the others."""
+        fit = self.fits[name]
+        people = tuple(other for other in fit.people if other is not person)
+        self.fits[name] = replace(fit, people=people)
+        if undecided:
+            self.twice[name] = f"{_who(person)} handed in twice: {undecided}"
+        elif not people:
+            self.aside.add(name)
+
+    def _are_same(self, names: Sequence[str]) -> bool:
+        if self.submission_of is None:
+            return False
+        files = [self.submission_of(self.hand_ins[name]).files for name in names]
+        return bool(files[0]) and all(each == files[0] for each in files)
+
+    # -------------------------------------------------------------- the learners
+
+    def of_roster(self) -> list[Match]:
+        claims = self._claims()
+        return [
+            self._of(person, claims.get(person, []))
+            for person in (self.roster.people if self.roster else ())
+        ]
+
+    def _of(self, person: Person, names: Sequence[str]) -> Match:
+        """Who has one hand-in, or none: those who had two were settled."""
+        remarks = self.remarks[person.id]
+        remarks += [self.fits[name].remark for name in names if self.fits[name].remark]
+        may_be = [
+            name
+            for name, fit in self.fits.items()
+            if not names and person in fit.people and name not in self.aside
+        ]
+        if may_be:
+            remarks.append(f"may have handed in: {some(may_be)}")
+        hand_in = self.hand_ins[names[0]] if names else None
+        return Match(person.id, person.name, person, hand_in, tuple(remarks))
+
+    def of_nobody(self) -> list[Match]:
+        """Hand-ins that are nobody's yet: each counts as a learner."""
+        owned = {name for names in self._claims().values() for name in names}
+        left = [h for k, h in self.hand_ins.items() if k not in owned | self.aside]
+        people = self.roster.people if self.roster else ()
+        taken = Counter(person.id.casefold() for person in people)
+        taken.update(_shortest(hand_in).casefold() for hand_in in left)
+        matches = []
+        for hand_in in left:
+            id = _shortest(hand_in)
+            if taken[id.casefold()] > 1:  # its key is no other hand-in's
+                id = hand_in.key
+                id += f"-{digest(id)}" if taken[id.casefold()] else ""
+            matches.append(Match(id, hand_in.name, None, hand_in))
+        return matches
+
+    # ------------------------------------------------------------------ the needs
+
+    def needs(self) -> list[Need]:
+        """What is open, then what was answered: the next run needs that again."""
+        needs = [*filter(None, map(self._need, self.hand_ins.values()))]
+        needs += [
+            Need(name, "it is not in this export", "", answer, is_open=False)
+            for name, answer in self.answers.items()
+            if name not in self.hand_ins
+        ]
+        return sorted(needs, key=lambda need: not need.is_open)
+
+    def _need(self, hand_in: HandIn) -> Need | None:
+        name, answer = hand_in.key, self.answers.get(hand_in.key, "")
+        reasons, to_do = self._whose(hand_in)
+        is_settled = bool(answer) and not reasons
+        if name not in self.aside and not is_settled:
+            troubles = hand_in.troubles
+            if self.submission_of is not None:
+                troubles = self.submission_of(hand_in).troubles
+            reasons += troubles
+            if troubles and not to_do:
+                to_do = AS_IT_IS
+        if reasons:
+            return Need(name, "; ".join(reasons), to_do, answer)
+        return Need(name, "answered", "", answer, is_open=False) if answer else None
+
+    def _whose(self, hand_in: HandIn) -> tuple[list[str], str]:
+        name = hand_in.key
+        if self.finder is None or name in self.aside:
+            return [], ""
+        if name in self.twice:
+            return [self.twice[name]], SAY_WHICH
+        fit = self.fits[name]
+        if fit.is_sure:
+            return [], ""
+        if fit.people:
+            return [f"fits {some([*map(_who, fit.people)])}"], fit.what_to_do
+        return [fit.reason], fit.what_to_do
+
+
+def _shortest(hand_in: HandIn) -> str:
+    """What tells two people of one name apart: the number, if there is one."""
+    ids = [hand_in.ids[kind] for kind in BEFORE_NAMES if kind in hand_in.ids]
+    return ids[0] if ids else hand_in.key

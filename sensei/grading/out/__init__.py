@@ -1,0 +1,1 @@
+"""What is written at the end: a writer for each format."""
