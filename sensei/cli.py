@@ -22,9 +22,13 @@ INTERRUPTED = 130
 COMMANDS = {
     "reset": "sensei.reset",
     "watch": "sensei.watch.command",
+    "score": "sensei.score",
+    "update": "sensei.update",
     "grade": "sensei.grading.command",
-    "gradescope-zip": "sensei.grading.gradescope",
+    "handout": "sensei.grading.handout",
+    "gradescope-zip": "sensei.grading.out.gradescope",
 }
+WITHHELD = "sensei.grading"  # a handout has no grading
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     called = [name for name in COMMANDS if words[:1] == [name]]
     for name in called or COMMANDS:
-        importlib.import_module(COMMANDS[name]).add_command(commands)
+        _add(commands, COMMANDS[name])
     options = parser.parse_args(words)
     try:
         code: int = options.run(find_course(Path.cwd()), options)
@@ -45,6 +49,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(file=sys.stderr)
         return INTERRUPTED
+
+
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], module: str
+) -> None:
+    try:
+        importlib.import_module(module).add_command(commands)
+    except ModuleNotFoundError as missing:
+        if missing.name != WITHHELD:
+            raise
 
 
 def find_course(start: Path) -> Course:

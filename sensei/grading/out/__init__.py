@@ -1,0 +1,1 @@
+"""What grading writes, a module a format."""
