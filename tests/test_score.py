@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
 from sensei import points, score
 from sensei.cli import main
 from sensei.verdicts import Kind
+from this_course import ROOT
 
 
 @pytest.fixture
@@ -201,3 +207,86 @@ def test_points_add_up_without_noise():
     assert points.number(points.total([0.5, 0.5])) == 1
     assert points.shown(Fraction(1, 3)) == "0.33" and points.shown(Fraction(10)) == "10"
     assert points.total([]) == 0
+
+
+# ---------------------------------------------------------- the recipes of the docs
+
+DOCS = (ROOT / "docs/grading.md").read_text("utf-8")
+RECIPES = re.findall(r"^```yaml\n(.*?)^```$", DOCS, re.MULTILINE | re.DOTALL)
+
+
+def recipe(number: int) -> Any:
+    yaml = pytest.importorskip("yaml")
+    return yaml.safe_load(RECIPES[number])
+
+
+@pytest.fixture
+def runner(tiny, tmp_path):
+    """Runs shell lines as CI does; ``pip`` installs nothing, for all is there."""
+    if sys.platform == "win32":
+        pytest.skip("the runners are on Linux")
+    places = {
+        "python": '[ "$1 $2" = "-m pip" ] || exec REAL "$@"',
+        "sensei": 'exec REAL -c "from sensei.cli import main; exit(main())" "$@"',
+    }
+    for name, text in places.items():
+        path = tmp_path / name
+        path.write_text(f"#!/bin/sh\n{text.replace('REAL', sys.executable)}\n")
+        path.chmod(0o755)
+
+    def run(script: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        path = f"{tmp_path}:{os.environ['PATH']}"
+        return subprocess.run(
+            ["bash", "-e", "-c", script],
+            cwd=tiny.root,
+            env={**os.environ, "PATH": path, **environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.mark.parametrize("koans", [8, 5])
+def test_github_actions(tiny, runner, tmp_path, koans):
+    tiny.solve(*tiny.path[:koans])
+    steps = recipe(0)["jobs"]["koans"]["steps"]
+    [script] = [step["run"] for step in steps if "run" in step]
+    ran = runner(script, GITHUB_STEP_SUMMARY=str(tmp_path / "summary"))
+    assert ran.returncode == (0 if koans == 8 else 1), ran.stderr
+    needed = "" if koans == 8 else ", 8 needed"
+    notice = f"::notice title=Points::all                {koans} of 8{needed}"
+    assert notice in ran.stdout.splitlines()
+    summary = (tmp_path / "summary").read_text().splitlines()
+    assert summary[0] == summary[-1] == "```" and len(summary) == 5
+
+
+def test_github_actions_where_the_run_breaks(tiny, runner, tmp_path):
+    (tiny.root / "conftest.py").write_text("import nothing\n")
+    steps = recipe(0)["jobs"]["koans"]["steps"]
+    ran = runner(steps[-1]["run"], GITHUB_STEP_SUMMARY=str(tmp_path / "summary"))
+    assert ran.returncode == 2 and "did not come to its end" in ran.stderr
+
+
+def test_classroom_50(tiny, runner):
+    assert "sensei score --classroom50 result.json" in DOCS
+    ran = runner("sensei score --classroom50 result.json", USERNAME="sod")
+    assert ran.returncode == 0
+    assert json.loads((tiny.root / "result.json").read_text())["owner"] == "sod"
+
+
+@pytest.mark.parametrize("koans", [8, 5])
+def test_gitlab(tiny, runner, koans):
+    tiny.solve(*tiny.path[:koans])
+    job = recipe(1)["koans"]
+    ran = runner("\n".join(job["script"]))
+    assert ran.returncode == (0 if koans == 8 else 1), ran.stderr
+    report = tiny.root / job["artifacts"]["reports"]["junit"]
+    assert report.read_text("utf-8").count("<testcase") == 11
+
+
+def test_the_recipes_are_short():
+    assert len(RECIPES) == 2
+    assert all(len(text.splitlines()) <= 14 for text in RECIPES)
