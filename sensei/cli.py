@@ -24,9 +24,13 @@ COMMANDS = {
     "hint": "sensei.where",
     "reset": "sensei.reset",
     "watch": "sensei.watch.command",
+    "score": "sensei.score",
+    "update": "sensei.update",
     "grade": "sensei.grading.command",
-    "gradescope-zip": "sensei.grading.gradescope",
+    "handout": "sensei.grading.handout",
+    "gradescope-zip": "sensei.grading.out.gradescope",
 }
+WITHHELD = "sensei.grading"  # a handout has no grading
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(metavar="COMMAND")
     called = [COMMANDS[name] for name in COMMANDS if words[:1] == [name]]
     for module in called or dict.fromkeys(COMMANDS.values() if words else ()):
-        importlib.import_module(module).add_command(commands)
+        _add(commands, module)
     options = parser.parse_args(words)
     try:
         code: int = _run(options)(find_course(Path.cwd()), options)
@@ -55,6 +59,16 @@ def _run(options: argparse.Namespace) -> Callable[..., int]:
         return options.run  # type: ignore[no-any-return]
     where = importlib.import_module("sensei.where")
     return lambda course, _: where.here(course)
+
+
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], module: str
+) -> None:
+    try:
+        importlib.import_module(module).add_command(commands)
+    except ModuleNotFoundError as missing:
+        if missing.name != WITHHELD:
+            raise
 
 
 def find_course(start: Path) -> Course:

@@ -17,13 +17,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from sensei import sealed
 from sensei.free import Free
 from sensei.lesson import Lesson
 from sensei.timeline import Event
 
 PATHS = ("koans", "notes", "solutions", "free", "ending")
 MODULES = ("story", "state")
-KNOWN = {*PATHS, *MODULES, "seconds", "preload", "arguments"}
+KNOWN = {*PATHS, *MODULES, "seconds", "preload", "arguments", "reveal"}
 
 
 class CourseError(Exception):
@@ -39,7 +40,8 @@ class Course:
     one whose ``kept`` puts global state back after a run, ``free`` the file that
     lists what code may use, ``ending`` the words for the end of the main path,
     ``preload`` the modules that a warm process imports beforehand, ``arguments``
-    the values that a koan's parameters take in grading.
+    the values that a koan's parameters take in grading, ``reveal`` whether a learner
+    may ask for an answer.
     """
 
     root: Path
@@ -55,6 +57,7 @@ class Course:
     arguments: Mapping[str, tuple[Any, ...]] = field(
         default_factory=dict, compare=False
     )
+    reveal: bool = True
 
     @classmethod
     def load(cls, root: Path) -> Course | None:
@@ -75,6 +78,8 @@ class Course:
         for key in (*PATHS, *MODULES):
             if not isinstance(table.get(key, ""), str):
                 raise _fault(f"{key}: a text")
+        if not isinstance(table.get("reveal", True), bool):
+            raise _fault("reveal: true or false")
         seconds, arguments = table.get("seconds", 60.0), table.get("arguments", {})
         if not isinstance(seconds, int | float) or not seconds > 0:
             raise _fault("seconds: a number above 0")
@@ -100,6 +105,7 @@ class Course:
             ending=root / table["ending"] if "ending" in table else None,
             preload=tuple(preload),
             arguments={name: tuple(values) for name, values in arguments.items()},
+            reveal=table.get("reveal", True),
         )
         for name in filter(None, (course.story, course.state)):
             if not course._file(name).exists():
@@ -112,14 +118,31 @@ class Course:
 
         So a lesson is missed when its file, or its notes, are gone.
         """
-        files = [(self.notes, path) for path in self.notes.glob("**/test_*.toml")]
-        files += [
-            (self.solutions, path) for path in self.solutions.glob("**/test_*.py")
-        ]
+        files = [(self.notes, path) for path in self._below(self.notes, ".toml")]
+        files += [(self.solutions, p) for p in self._below(self.solutions, ".py")]
         names = {(p.parent.relative_to(top).as_posix(), p.stem) for top, p in files}
         return tuple(
             Lesson(self, name, part.strip(".")) for part, name in sorted(names)
         )
+
+    def _below(self, folder: Path, suffix: str) -> list[Path]:
+        packed = [p for p in self.sealed if p.is_relative_to(folder)]
+        found = [*folder.glob(f"**/test_*{suffix}"), *packed]
+        return [path for path in found if path.suffix == suffix]
+
+    @cached_property
+    def sealed(self) -> Mapping[Path, bytes]:
+        """The notes and solutions that a handout keeps out of sight, by their paths.
+
+        Raises CourseError for a file that was changed.
+        """
+        path = self.notes / sealed.NAME
+        try:
+            return sealed.read(path, self.root)
+        except sealed.Unsealable as fault:
+            raise CourseError(
+                f"{path}: is not as it was given out ({fault}): get it once more"
+            ) from None
 
     def lesson_of(self, path: Path) -> Lesson | None:
         """The lesson that a file of koans/ or solutions/ belongs to."""

@@ -1,8 +1,9 @@
 """A lesson as it was given, and its koans.
 
 The pristine lesson is its solution with the fills blanked, letter by letter; no
-other copy is kept. Where solutions are withheld, what fills a blank is found by
-what the notes say that it asks.
+other copy is kept. A handout may hold solutions whose blanks are left: then there
+is a pristine lesson, and no koan has a solution. Where there is nothing, what fills
+a blank is found by what the notes say that it asks.
 """
 
 from __future__ import annotations
@@ -105,13 +106,15 @@ class Koan:
 class Lesson:
     """A lesson of a course: where its files are, its notes and its koans.
 
-    ``name`` is that of its file, ``part`` "" on the main path. What reads files
-    (notes, pristine, koans) raises NotesError, OSError or Unreadable.
+    ``name`` is that of its file, ``part`` "" on the main path; ``given`` is a file
+    to be asked instead of its solution. What reads files (notes, pristine, koans)
+    raises NotesError, OSError or Unreadable.
     """
 
     course: Course
     name: str
     part: str = ""
+    given: Path | None = None
 
     @cached_property
     def path(self) -> Path:
@@ -123,7 +126,18 @@ class Lesson:
 
     @cached_property
     def solution_path(self) -> Path:
-        return self.course.solutions / self.part / f"{self.name}.py"
+        return self.given or self.course.solutions / self.part / f"{self.name}.py"
+
+    @cached_property
+    def earlier(self) -> tuple[Lesson, ...]:
+        """What was given out as this lesson before, as far as the course keeps that.
+
+        In any folder of ``earlier/``, beside the notes: a lesson as it was given.
+        """
+        files = (self.course.notes.parent / "earlier").glob(f"**/{self.name}.py")
+        return tuple(
+            Lesson(self.course, self.name, self.part, file) for file in sorted(files)
+        )
 
     @property
     def number(self) -> str:
@@ -141,14 +155,17 @@ class Lesson:
 
     @cached_property
     def notes(self) -> LessonNotes:
-        return notes.load(self.notes_path)
+        return notes.load(self.notes_path, self.course.sealed.get(self.notes_path))
 
     @cached_property
     def pristine(self) -> Pristine | None:
         """The lesson as it was given; None where solutions are withheld."""
-        if not self.solution_path.exists():
+        if self.solution_path.exists():
+            solution = self.solution_path.read_bytes()
+        elif self.solution_path in self.course.sealed:
+            solution = self.course.sealed[self.solution_path]
+        else:
             return None
-        solution = self.solution_path.read_bytes()
         return _pristine(solution, self.notes, self.course.koans)
 
     @cached_property
@@ -163,7 +180,9 @@ class Lesson:
     def _koan(self, note: Note) -> Koan:
         if self.pristine is None:
             return Koan(self, note)
-        return Koan(self, note, *self.pristine.koan(note.name))
+        pristine, fill = self.pristine.koan(note.name)
+        is_withheld = fill.text == blanks.BLANK
+        return Koan(self, note, pristine, None if is_withheld else fill)
 
 
 class Pristine:

@@ -7,6 +7,7 @@ turns green, a link. Per lesson: the lines shown when it is done.
 from __future__ import annotations
 
 import ast
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ class Note:
     mistakes: tuple[Mistake, ...]
     link: str
     also_right: tuple[str, ...] = ()
-    points: int = 1
+    points: float = 1
     row: str = ""
     columns: tuple[str, ...] = ()
 
@@ -92,10 +93,15 @@ class LessonNotes:
     koans: Mapping[str, Note]
 
 
-def load(path: Path) -> LessonNotes:
-    """Read notes from a .toml file; raises NotesError."""
+def load(path: Path, packed: bytes | None = None) -> LessonNotes:
+    """Read notes from a .toml file; raises NotesError.
+
+    ``packed`` is what is in it where a course has it in another place.
+    """
     try:
-        return _parsed(path, path.read_text("utf-8"))
+        if packed is None or path.exists():
+            return _parsed(path, path.read_text("utf-8"))
+        return _parsed(path, packed.decode())
     except OSError as error:
         raise NotesError(f"{path}: can't be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
@@ -213,11 +219,12 @@ class _Table:
             raise NotesError(f"{self.place}: {key} is missing, or not a list of texts")
         return tuple(value)
 
-    def number(self, key: str, default: int) -> int:
+    def number(self, key: str, default: int) -> float:
         value = self.content.pop(key, default)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise NotesError(f"{self.place}: {key} is not a whole number, 0 or more")
-        return value
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not 0 <= value < math.inf:
+            raise NotesError(f"{self.place}: {key} is not a number, 0 or more")
+        return float(value) if value % 1 else int(value)
 
     def tables(self, key: str) -> list[_Table]:
         value = self.content.pop(key, None)

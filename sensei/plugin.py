@@ -223,6 +223,7 @@ def _decide(
     """
     arguments = {name: item.funcargs[name] for name in item._fixtureinfo.argnames}
     limits, reveal = item.config.stash[LIMITS], item.config.getoption("reveal")
+    reveal = reveal and item.config.stash[COURSE].reveal
     try:
         verdict, outcome = judge.decide(attempt, arguments, limits, item.obj)
         if outcome is None:

@@ -100,13 +100,14 @@ def reset(target: Target) -> None:
     given = lesson.pristine.text
     if target.koan:
         given = _with_one_koan(lesson, target.koan, given)
-    if _has_windows_ends(lesson.path):
-        given = given.replace("\r\n", "\n").replace("\n", "\r\n")
-    _write(lesson.path, given.encode())
+    write(lesson.path, with_ends_of(lesson.path, given).encode())
 
 
-def _has_windows_ends(path: Path) -> bool:
-    return path.exists() and b"\r\n" in path.read_bytes()
+def with_ends_of(path: Path, text: str) -> str:
+    """A text with the line ends that a file has: some editors write \\r\\n."""
+    is_windows = path.exists() and b"\r\n" in path.read_bytes()
+    text = text.replace("\r\n", "\n")
+    return text.replace("\n", "\r\n") if is_windows else text
 
 
 def _with_one_koan(lesson: Lesson, name: str, given: str) -> str:
@@ -124,12 +125,11 @@ def _with_one_koan(lesson: Lesson, name: str, given: str) -> str:
         ) from None
     original = functions(source.parse(given).body)
     lines = source.lines_of(mine)
-    new = _text_of(original[name][0], source.lines_of(given))
+    new = source.lines_of(given)[span(original[name][0])]
     if name in found:
         for copy in reversed(found[name][1:]):
-            del lines[_first(copy) : copy.end_lineno]
-        function = found[name][0]
-        lines[_first(function) : function.end_lineno] = new
+            del lines[span(copy)]
+        lines[span(found[name][0])] = new
         return "\n".join(lines)
     return "\n".join(_inserted(lines, new, name, list(original), found))
 
@@ -148,23 +148,22 @@ def _inserted(
         return [*lines[:at], "", "", *new, *lines[at:]]
     following = [koan for koan in order if koan in found]
     if following:
-        at = _first(found[following[0]][0])
+        at = span(found[following[0]][0]).start
         return [*lines[:at], *new, "", "", *lines[at:]]
     return ["\n".join(lines).rstrip("\n"), "", "", *new, ""]
 
 
-def _text_of(function: Function, lines: list[str]) -> list[str]:
-    return lines[_first(function) : function.end_lineno]
+def span(function: Function) -> slice:
+    """The lines of a function among those of its file, its decorators included."""
+    nodes = (function, *function.decorator_list)
+    return slice(min(node.lineno for node in nodes) - 1, function.end_lineno)
 
 
-def _first(function: Function) -> int:
-    """The index of a function's first line, its decorators included."""
-    return min([function.lineno, *(d.lineno for d in function.decorator_list)]) - 1
-
-
-def _write(path: Path, data: bytes) -> None:
+def write(path: Path, data: bytes) -> None:
+    """Write a file beside its place, and then swap them; raises ResetError."""
     beside = path.with_name(f".{path.name}.new")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         beside.write_bytes(data)
         os.replace(beside, path)
     except OSError as error:
@@ -213,7 +212,7 @@ def undo(course: Course) -> list[str]:
     paths = [course.root / copy.relative_to(folder) for copy in copies]
     keep(course, paths)
     for copy, path in zip(copies, paths, strict=True):
-        _write(path, copy.read_bytes())
+        write(path, copy.read_bytes())
     shutil.rmtree(folder)
     return [path.relative_to(course.root).as_posix() for path in paths]
 

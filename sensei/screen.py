@@ -283,7 +283,7 @@ def _offers(
 
 def _reveals(step: Step) -> bool:
     """Whether --reveal has something to tell: a guess was judged, code was tried."""
-    if step.verdict is None or step.koan is None:
+    if step.verdict is None or step.koan is None or not step.lesson.course.reveal:
         return False
     is_code = not step.koan.note.is_prediction
     return step.verdict.kind is Kind.WRONG or (is_code and bool(step.verdict.wrote))
@@ -304,6 +304,8 @@ def _revealed(step: Step, verdict: Verdict, width: int) -> Iterator[Line]:
 
 def _declined(step: Step) -> str:
     """Why nothing is revealed."""
+    if not step.lesson.course.reveal:
+        return "This copy of the course has no answers to show: ask who gave it to you."
     kind = step.verdict.kind if step.verdict else Kind.BLANK
     is_prediction = step.koan is not None and step.koan.note.is_prediction
     if not step.tried or (is_prediction and kind is Kind.REFUSED):

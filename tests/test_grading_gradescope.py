@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sensei import cli
-from sensei.grading import gradescope
+from sensei.grading.out import gradescope
 from this_course import COURSE
 from tiny import HERE
 
@@ -270,16 +270,16 @@ def test_a_course_that_is_filled_in_makes_a_zip_that_grades(tiny, autograder, ca
 
 
 def test_requirements_are_what_is_installed_here():
-    pinned = gradescope._requirements(COURSE).splitlines()
+    pinned = gradescope.requirements(COURSE).splitlines()
     packages = [line for line in pinned if not line.startswith("-")]
     assert [line.partition("==")[0] for line in packages] == ["pytest", "torch", "tqdm"]
     assert not any("+" in line for line in packages)
 
 
 def test_a_course_says_where_pip_is_to_look(tiny):
-    assert gradescope._requirements(tiny.course).startswith("pytest==")
+    assert gradescope.requirements(tiny.course).startswith("pytest==")
     own = "# without a GPU\n--extra-index-url https://wheels.example\nlater==1\n"
     (tiny.root / "requirements.txt").write_text(own)
-    first, second, *_ = gradescope._requirements(tiny.course).splitlines()
+    first, second, *_ = gradescope.requirements(tiny.course).splitlines()
     assert first == "--extra-index-url https://wheels.example"
     assert second.startswith("pytest==")

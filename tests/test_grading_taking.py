@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensei.course import Course
+from sensei.course import Course, CourseError
 from sensei.grading import submissions
 from sensei.grading.answers import Reader
 from sensei.grading.assignment import Assignment, AssignmentError, pristine, select
@@ -597,7 +597,7 @@ def test_lessons_are_chosen_by_number(assignment):
 
 @pytest.mark.parametrize("wanted", ["", "x", "07", "1-", "-1", "1,,2", "2-1", "1;2"])
 def test_lessons_that_there_are_not(assignment, wanted):
-    with pytest.raises(AssignmentError, match="--lessons"):
+    with pytest.raises(CourseError, match="--lessons"):
         select(assignment.course, wanted)
 
 

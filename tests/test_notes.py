@@ -222,9 +222,9 @@ def test_every_text_is_there_and_a_text(table, key, value):
             (
                 "because =",
                 f"points = {points}\nbecause =",
-                "points is not a whole number",
+                "points is not a number",
             )
-            for points in ("-1", "1.5", "true", '"2"')
+            for points in ("-1", "nan", "inf", "true", '"2"')
         ),
         *(
             (

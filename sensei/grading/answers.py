@@ -3,7 +3,8 @@
 ``Work`` reads it, as under pytest: reformatting, comments and prints are free, and
 what it says of a koan that can't be run, it says here, too. Where more was changed
 than the blank, the fill is looked for by what the koan asks; it is graded in the
-koan as it was given, and marked. Nothing here runs.
+koan as it was given, and marked: as an earlier version of it, where the course keeps
+that, or else as changed. Nothing here runs.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from sensei import allowed, faults, looking, source
+from sensei import allowed, blanks, faults, looking, source
 from sensei.attempt import Attempt
-from sensei.blanks import Fill
+from sensei.blanks import Fill, Fit
 from sensei.grading.assignment import Assignment
 from sensei.grading.book import Book, Entry
-from sensei.lesson import Koan, Lesson, NotAsGiven, find_fill
+from sensei.lesson import Koan, Lesson, NotAsGiven, find_fill, functions
 from sensei.source import Function, Unreadable
 from sensei.verdicts import Kind, Verdict
 from sensei.work import Work
@@ -27,6 +28,7 @@ MAX_PARTS = 3  # of one piece
 MAX_LENGTH = 50_000  # characters of one koan; the longest has 2,000
 MAX_STATEMENTS = 300  # of one koan that is searched for its blank
 MISSING = "It was not handed in."
+EARLIER = "In the version that was handed in, this koan asked something else."
 NOT_TAKEN = Verdict(
     Kind.REFUSED, "This answer can't be taken out of its file. Write it simpler."
 )
@@ -48,10 +50,14 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The number of an answer, and whether more than the blank was changed."""
+    """The number of an answer, and whether more than the blank is not as given.
+
+    ``is_earlier``: it is so, for it is as it was given before.
+    """
 
     number: int
     is_changed: bool = False
+    is_earlier: bool = False
 
 
 class Submitted(Work):
@@ -163,13 +169,23 @@ class Reader:
         return self._taken(answers, remarks)
 
     def _changed_around(self, text: str) -> str:
-        frame = Work(self.lesson, text.encode("utf-8", "surrogateescape")).frame
+        data = text.encode("utf-8", "surrogateescape")
+        frame = Work(self.lesson, data).frame
         if not isinstance(frame, NotAsGiven):
             return ""
+        if any(isinstance(Work(old, data).frame, list) for old in self.lesson.earlier):
+            return f"lesson {self.lesson.number} is an earlier version"
         return f"lesson {self.lesson.number} changed around its koans: {frame.reason}"
 
     def _taken(self, answers: dict[int, Answer], remarks: list[str]) -> Taken:
         places = self.places.values()
+        earlier = [
+            name
+            for name, k in self.places.items()
+            if k in answers and answers[k].is_earlier
+        ]
+        if earlier:
+            remarks = [*remarks, f"in an earlier version: {', '.join(earlier)}"]
         return Taken(
             tuple(
                 answers[k].number if k in answers else self._missing(k) for k in places
@@ -215,20 +231,40 @@ class Reader:
             return Answer(self.book.settled(self.places[koan.name], attempt))
         if work.fault:
             return self._settled(koan, attempt.sentence)
+        is_earlier = False
         try:
             function = work.function(koan)
             if _statements(function) > MAX_STATEMENTS:
                 return self._too_long(koan)
+            is_earlier = self._was_given(koan, function, work)
             fill = find_fill(koan.note, function, work.helpers)
         except NotAsGiven:
-            return self._settled(koan, attempt.sentence, True)
+            sentence = EARLIER if is_earlier else attempt.sentence
+            return self._settled(koan, sentence, not is_earlier, is_earlier)
         except Unreadable:
             return self._settled(koan, attempt.sentence)
-        return Answer(self._enter(koan, fill, None).number, is_changed=True)
+        number = self._enter(koan, fill, None).number
+        return Answer(number, not is_earlier, is_earlier)
 
-    def _settled(self, koan: Koan, sentence: str, is_changed: bool = False) -> Answer:
+    def _was_given(self, koan: Koan, function: Function, work: Submitted) -> bool:
+        """Whether a koan that is not as today's is as one that was given before."""
+        given = (_koan_of(lesson, koan.name) for lesson in self.lesson.earlier)
+        return any(
+            isinstance(blanks.match([old], [function], work.helpers), Fit)
+            for old in given
+            if old is not None
+        )
+
+    def _settled(
+        self,
+        koan: Koan,
+        sentence: str,
+        is_changed: bool = False,
+        is_earlier: bool = False,
+    ) -> Answer:
         verdict = Verdict(Kind.ERROR, sentence)
-        return Answer(self.book.settled(self.places[koan.name], verdict), is_changed)
+        number = self.book.settled(self.places[koan.name], verdict)
+        return Answer(number, is_changed, is_earlier)
 
     def _too_long(self, koan: Koan) -> Answer:
         change = NotAsGiven("it is far longer than it was")
@@ -280,6 +316,15 @@ class Reader:
         if not same:
             return NOT_TAKEN
         return Submitted(self.base, "\n".join(example.lines)).attempt(koan)
+
+
+def _koan_of(lesson: Lesson, name: str) -> Function | None:
+    """A koan of an earlier lesson, with its blank in it; None where it has none."""
+    assert lesson.pristine is not None
+    try:
+        return lesson.pristine.koan(name)[0]
+    except NotAsGiven:  # it is new since then, or asked something else
+        return next(iter(functions(lesson.pristine.tree.body).get(name, [])), None)
 
 
 def _text(fill: Fill, helpers: frozenset[str]) -> str:

@@ -15,6 +15,7 @@ from sensei.attempt import Attempt
 from sensei.course import Course, CourseError
 from sensei.lesson import Koan, Lesson, NotAsGiven
 from sensei.notes import NotesError
+from sensei.selection import select as select
 from sensei.source import Unreadable
 from sensei.work import Work
 
@@ -53,43 +54,6 @@ class Assignment:
 def pristine(lesson: Lesson) -> bytes:
     assert lesson.pristine is not None
     return lesson.pristine.text.encode()
-
-
-# --------------------------------------------------------------- which lessons
-
-
-def select(course: Course, wanted: str | None) -> list[Lesson]:
-    """The lessons that ``--lessons`` names, such as ``01-05,07``, or ``all``.
-
-    Without it: the main path. Raises AssignmentError.
-    """
-    if wanted is None:
-        chosen = [lesson for lesson in course.lessons if not lesson.part]
-    elif wanted == "all":
-        chosen = list(course.lessons)
-    else:
-        chosen = _numbered(course, wanted)
-    if not chosen:
-        raise AssignmentError(f"no lessons (files with notes) in {course.notes}")
-    return chosen
-
-
-def _numbered(course: Course, wanted: str) -> list[Lesson]:
-    by_number = {int(x.number): x for x in course.lessons if x.number.isdecimal()}
-    chosen: set[Lesson] = set()
-    for part in wanted.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
-            raise AssignmentError(f"--lessons {wanted}: write it like 01-05,07, or all")
-        span = range(int(first), int(last or first) + 1)
-        inside = {lesson for number, lesson in by_number.items() if number in span}
-        if not inside:
-            there = ", ".join(lesson.number for lesson in course.lessons)
-            raise AssignmentError(
-                f"--lessons {wanted}: no lesson {part.strip()}; there are {there}"
-            )
-        chosen |= inside
-    return [lesson for lesson in course.lessons if lesson in chosen]
 
 
 # --------------------------------------------------------------------- reading

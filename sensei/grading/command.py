@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from sensei.course import Course, CourseError
-from sensei.grading import assignment, gradescope, marks, roster, sheets, submissions
+from sensei.grading import assignment, marks, roster, sheets, submissions
 from sensei.grading.assignment import Assignment
 from sensei.grading.grader import Grader, Options, Progress
 from sensei.grading.marks import Class
+from sensei.grading.out import gradescope
 from sensei.grading.roster import Matched
 from sensei.grading.shown import clean, shortened
 from sensei.grading.submissions import Entry

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from sensei import points
 from sensei.grading.assignment import Assignment
 from sensei.grading.book import Book, Entry
 from sensei.lesson import Koan, Lesson
@@ -42,11 +43,11 @@ class Cell:
     changed: bool
 
     @property
-    def points(self) -> int:
+    def points(self) -> float:
         return self.koan.note.points if self.kind is Kind.PASSED else 0
 
     @property
-    def out_of(self) -> int:
+    def out_of(self) -> float:
         return self.koan.note.points if self.kind.counts else 0
 
 
@@ -87,14 +88,16 @@ def by_lesson(cells: list[Cell]) -> list[tuple[Lesson, list[Cell]]]:
     return [(lesson, list(group)) for lesson, group in groups]
 
 
-def total(cells: list[Cell]) -> tuple[int, int]:
+def total(cells: list[Cell]) -> tuple[float, float]:
     """Points, and how many there were to get."""
-    return sum(cell.points for cell in cells), sum(cell.out_of for cell in cells)
+    got = points.total(cell.points for cell in cells)
+    most = points.total(cell.out_of for cell in cells)
+    return points.number(got), points.number(most)
 
 
-def percent(points: int, out_of: int) -> str:
+def percent(got: float, out_of: float) -> str:
     """As it stands in the sheet; empty where nothing could be got."""
-    return f"{100 * points / out_of:.1f}" if out_of else ""
+    return f"{100 * got / out_of:.1f}" if out_of else ""
 
 
 def flags(learner: Learner, cells: list[Cell]) -> list[str]:

@@ -1,1 +1,1 @@
-"""What is written at the end: a writer for each format."""
+"""What grading writes, a module a format."""

@@ -12,16 +12,15 @@ import argparse
 import json
 import shlex
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import sensei
+from sensei import points
 from sensei.course import Course, CourseError
-from sensei.grading import assignment, marks
+from sensei.grading import assignment, marks, packing
 from sensei.grading.assignment import Assignment
 from sensei.grading.grader import Grader, Options
 from sensei.grading.marks import Cell, Class, Learner
@@ -37,7 +36,7 @@ FAILED = (
     "happens twice, tell your instructor."
 )
 NEEDED = ("pytest", "tqdm")  # besides what the course preloads
-EPOCH = (1980, 1, 1, 0, 0, 0)  # so that the same course makes the same zip
+SCRIPTS = ("setup.sh", "run_autograder")
 
 
 # ---------------------------------------------------------------- results.json
@@ -107,8 +106,8 @@ def _output(cell: Cell) -> str:
 
 
 def _remarks(learner: Learner, cells: list[Cell]) -> Iterator[str]:
-    points, out_of = marks.total(cells)
-    yield f"{points} of {out_of} points."
+    got, most = marks.total(cells)
+    yield f"{got} of {most} points."
     yield from marks.flags(learner, cells)
     for kind, said in (
         ("skipped", "can't run on this grader, and counts for nobody"),
@@ -188,81 +187,43 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _run(course: Course, options: argparse.Namespace) -> int:
     try:
         given = assignment.read(course, assignment.select(course, options.lessons))
-        made = make_zip(given, options.zip, options.lessons, options.timeout)
+        files = autograder(given, options.lessons, options.timeout)
+        packing.write_zip(options.zip, files, SCRIPTS)
     except metadata.PackageNotFoundError as error:
         raise CourseError(str(error)) from None
     except OSError as error:
         raise CourseError(f"{options.zip}: {error.strerror}") from None
-    points = sum(koan.note.points for koan in given.koans)
+    most = points.shown(points.total(koan.note.points for koan in given.koans))
     print(
-        f"written: {options.zip} ({made} files, {len(given.koans)} koans, "
-        f"{points} points). On Gradescope, give the assignment {points} points."
+        f"written: {options.zip} ({len(files)} files, {len(given.koans)} koans, "
+        f"{most} points). On Gradescope, give the assignment {most} points."
     )
     return 0
 
 
-def make_zip(
-    given: Assignment, path: Path, lessons: str | None = None, seconds: float = 10.0
-) -> int:
-    """Write the zip, in one piece; gives the number of files in it."""
-    files = _files(given.course, lessons, seconds)
-    with written(path, "wb") as file, zipfile.ZipFile(file, "w") as archive:
-        for name, data, mode in files:
-            member = zipfile.ZipInfo(name, EPOCH)
-            member.external_attr = (0o100000 | mode) << 16
-            member.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(member, data)
-    return len(files)
+def autograder(
+    given: Assignment, lessons: str | None = None, seconds: float = 10.0
+) -> dict[str, bytes]:
+    """What is in the zip, by name."""
+    made = {
+        "setup.sh": (TEMPLATES / "gradescope_setup.sh").read_text("utf-8"),
+        "run_autograder": _run_autograder(lessons, seconds),
+        "requirements.txt": requirements(given.course),
+        "failed.json": json.dumps(failed(), indent=1) + "\n",
+    }
+    files = {name: text.encode() for name, text in made.items()}
+    sources = {**packing.engine(), **_course(given.course)}
+    return files | {f"course/{name}": data for name, data in sources.items()}
 
 
-def _files(
-    course: Course, lessons: str | None, seconds: float
-) -> list[tuple[str, bytes, int]]:
-    """What is in the zip: names, contents and modes."""
-    made = [
-        ("setup.sh", (TEMPLATES / "gradescope_setup.sh").read_text("utf-8"), 0o755),
-        ("run_autograder", _run_autograder(lessons, seconds), 0o755),
-        ("requirements.txt", _requirements(course), 0o644),
-        ("failed.json", json.dumps(failed(), indent=1) + "\n", 0o644),
-    ]
-    files = [(name, text.encode(), mode) for name, text, mode in made]
-    for name, path in sorted(_sources(course)):
-        files.append((f"course/{name}", path.read_bytes(), 0o644))
-    return files
+def _course(course: Course) -> dict[str, bytes]:
+    places = (course.koans, course.notes, course.solutions)
+    found = {path for place in places for path in packing.below(place)}
+    lessons = packing.files_of(course, [course.root / "pyproject.toml", *found])
+    return packing.brought(course) | lessons
 
 
-def _sources(course: Course) -> Iterator[tuple[str, Path]]:
-    """The course and the engine, by their place in the course's folder."""
-    engine = Path(sensei.__file__).parent
-    for path in _below(engine):
-        yield f"sensei/{path.relative_to(engine).as_posix()}", path
-    found = {course.root / "pyproject.toml"}
-    for place in (course.koans, course.notes, course.solutions, *_brought(course)):
-        found.update(_below(place))
-    for path in found:
-        yield path.relative_to(course.root).as_posix(), path
-
-
-def _brought(course: Course) -> Iterator[Path]:
-    """The modules and files beside the lessons that [tool.sensei] names."""
-    for module in filter(None, (course.story, course.state)):
-        yield course.root / f"{module.replace('.', '/')}.py"
-    yield from filter(None, (course.free_path, course.ending))
-
-
-def _below(folder: Path) -> Iterator[Path]:
-    if folder.is_file():
-        yield folder
-    for path in folder.rglob("*"):
-        hidden = any(
-            part.startswith(".") or part == "__pycache__"
-            for part in path.relative_to(folder).parts
-        )
-        if path.is_file() and not hidden:
-            yield path
-
-
-def _requirements(course: Course) -> str:
+def requirements(course: Course) -> str:
     """The packages that grading needs, as they are here: marks should not move.
 
     Options of pip, such as where else to look for packages, are those of the course's

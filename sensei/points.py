@@ -1,0 +1,26 @@
+"""Points, which may be fractions, and how numbers are said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+
+
+def total(points: Iterable[float]) -> Fraction:
+    """Their sum, without the noise of binary numbers: three times 0.1 is 0.3."""
+    return sum((Fraction(str(each)) for each in points), Fraction(0))
+
+
+def number(points: Fraction) -> int | float:
+    """For JSON: whole where it is whole."""
+    return points.numerator if points.denominator == 1 else float(points)
+
+
+def shown(points: Fraction) -> str:
+    """For people: 7, 2.5, 0.33."""
+    return f"{float(points):.2f}".rstrip("0").rstrip(".")
+
+
+def count(things: int, what: str) -> str:
+    """1 koan, 7 koans."""
+    return f"{things} {what}{'' if things == 1 else 's'}"

@@ -1,0 +1,357 @@
+"""sensei handout: what an instructor gives out, and learning in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from sensei import blanks, sealed
+from sensei.cli import main
+from sensei.course import Course
+from sensei.grading.handout import toml
+from this_course import LESSONS, ROOT
+
+WORDS = "import sys; from sensei.cli import main; sys.exit(main(sys.argv[1:]))"
+PYTEST = ("-m", "pytest", "-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+ANSWER = "7919"  # of test_a_sum, as in test_no_spoilers
+
+
+class Handout:
+    """A handout in a folder, with nothing else of the project in reach."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @property
+    def course(self) -> Course:
+        course = Course.load(self.root)
+        assert course is not None
+        return course
+
+    def run(self, *words: str) -> tuple[int, str]:
+        ran = subprocess.run(
+            [sys.executable, *words],
+            cwd=self.root,
+            env={**os.environ, "PYTHONPATH": str(self.root), "COLUMNS": "80"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return ran.returncode, " ".join((ran.stdout + ran.stderr).split())
+
+    def pytest(self, *options: str) -> str:
+        return self.run(*PYTEST, *options)[1]
+
+    def sensei(self, *words: str) -> tuple[int, str]:
+        return self.run("-c", WORDS, *words)
+
+    def fill(self, koan: str, text: str) -> None:
+        """Put a text in the koan's blank, whatever stands there."""
+        lesson = next(x for x in self.course.lessons if koan in x.koans)
+        before, head, after = lesson.path.read_text("utf-8").partition(f"def {koan}(")
+        assert blanks.BLANK in after.partition("\n\n\n")[0]
+        lesson.path.write_text(before + head + after.replace("__", text, 1), "utf-8")
+
+
+@pytest.fixture
+def give(tiny, monkeypatch, tmp_path_factory):
+    """Makes a handout of the tiny course, which has to lie beside nothing of it."""
+
+    def make(*options: str) -> Handout:
+        monkeypatch.chdir(tiny.root)
+        out = tmp_path_factory.mktemp("class") / "koans"
+        assert main(["handout", str(out), *options]) == 0
+        return Handout(out)
+
+    return make
+
+
+# ------------------------------------------------------------------ what is in it
+
+
+def test_it_has_what_a_learner_needs_and_no_more(give):
+    root = give().root
+    there = {path.relative_to(root).as_posix() for path in root.rglob("*")}
+    assert {
+        "README.md",
+        "conftest.py",
+        "free.toml",
+        "ending.txt",
+        "teller.py",
+        "koans/test_01_two_names.py",
+        "koans/further_on/test_03_odd_lists.py",
+        "koans/sealed.txt",
+        "sensei/score.py",
+        "sensei/update.py",
+        "sensei/watch/command.py",
+    } <= there
+    parts = {part for name in there for part in name.split("/")}
+    assert not parts & {"solutions", "tests", "grading", "benchmarks", "docs"}
+    assert not [name for name in there if name.endswith("koans/test_01_two_names.toml")]
+
+
+def test_a_look_into_the_files_gives_nothing_away(tiny, give):
+    root = give().root
+    texts = "\n".join(p.read_text("utf-8") for p in root.rglob("*") if p.is_file())
+    assert ANSWER not in texts
+    for lesson in tiny.course.lessons:
+        for koan in lesson.koans.values():
+            secrets = [koan.note.because, *koan.note.also_right]
+            secrets += [mistake.says for mistake in koan.note.mistakes]
+            assert [secret for secret in secrets if secret in texts] == []
+
+
+def test_nor_does_one_of_this_course(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert main(["handout", str(tmp_path / "out.zip")]) == 0
+    with zipfile.ZipFile(tmp_path / "out.zip") as archive:
+        texts = "\n".join(archive.read(name).decode() for name in archive.namelist())
+        archive.extractall(tmp_path)
+    for lesson in LESSONS:
+        for koan in lesson.koans.values():
+            secrets = [koan.note.because, *(m.says for m in koan.note.mistakes)]
+            assert [secret for secret in secrets if secret in texts] == []
+            if not koan.note.is_prediction and "\n" in koan.solution_text:
+                assert koan.solution.text not in texts
+        assert lesson.notes.learned not in texts
+    handed = Course.load(tmp_path / "out")
+    assert [x.relative for x in handed.lessons] == [x.relative for x in LESSONS]
+    for here, there in zip(LESSONS, handed.lessons, strict=True):
+        assert there.pristine.text == here.pristine.text
+        assert there.path.read_text("utf-8") == here.pristine.text
+
+
+def test_what_stands_in_the_koans_of_the_instructor_is_no_matter(tiny, give):
+    fresh = give().root
+    tiny.solve(*tiny.path)
+    (tiny.main / "mine.py").write_text(ANSWER)  # no lesson imports it
+    again = give().root
+    for path in (path for path in fresh.rglob("*") if path.is_file()):
+        assert (again / path.relative_to(fresh)).read_bytes() == path.read_bytes()
+    assert not (again / "koans/mine.py").exists()
+
+
+def test_a_file_that_a_lesson_imports_comes_along(tiny, give):
+    for name in ("koans", "solutions"):
+        path = tiny.root / name / "test_01_two_names.py"
+        path.write_text(
+            path.read_text().replace("import __\n", "import __\nimport a\n")
+        )
+    (tiny.main / "a.py").write_text("from b import c\n")
+    (tiny.main / "b.py").write_text("c = 1\n")
+    root = give().root
+    assert (root / "koans/a.py").exists() and (root / "koans/b.py").exists()
+
+
+def test_the_same_course_makes_the_same_zip(tiny, monkeypatch):
+    monkeypatch.chdir(tiny.root)
+    for name in ("one", "two"):
+        (tiny.root / name).mkdir()
+        assert main(["handout", f"{name}/koans.zip"]) == 0
+    made = [tiny.root / name / "koans.zip" for name in ("one", "two")]
+    assert made[0].read_bytes() == made[1].read_bytes()
+    with zipfile.ZipFile(made[0]) as archive:
+        assert {name.partition("/")[0] for name in archive.namelist()} == {"koans"}
+
+
+def test_a_part_of_the_course(give):
+    part = give("--lessons", "02")
+    assert [lesson.number for lesson in part.course.lessons] == ["02"]
+    assert part.course.ending is None  # it speaks of what is further on
+    assert [p.name for p in part.root.glob("koans/**/*.py")] == [
+        "test_02_changing_lists.py"
+    ]
+    assert "0 of 5 koans solved" in part.pytest()
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.number)
+def test_notes_stay_what_they_are_as_toml(lesson):
+    tables = tomllib.loads(lesson.notes_path.read_text("utf-8"))
+    assert tomllib.loads(toml(tables)) == tables
+
+
+def test_so_do_odd_tables():
+    tables = {
+        "a b": 1,
+        "text": 'é "quoted" \\ \n \x7f 𝛁',
+        "list": [],
+        "flag": False,
+        "x": {"y": {"z": [0.5]}, "w": [{"n": 1}, {"n": {"m": "2"}}]},
+    }
+    assert tomllib.loads(toml(tables)) == tables
+
+
+# ------------------------------------------------------------------ what is refused
+
+
+def test_a_folder_with_something_in_it_is_left_alone(tiny, monkeypatch, capsys):
+    monkeypatch.chdir(tiny.root)
+    (tiny.root / "out").mkdir()
+    (tiny.root / "out/thesis.txt").write_text("mine")
+    assert main(["handout", "out"]) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert [path.name for path in (tiny.root / "out").iterdir()] == ["thesis.txt"]
+
+
+def test_one_that_would_not_be_fresh_is_not_written(tiny, monkeypatch, capsys):
+    monkeypatch.chdir(tiny.root)
+    path = tiny.root / "solutions/test_01_two_names.py"
+    path.write_text(
+        path.read_text("utf-8").replace("import __\n", "import __\n1 / 0\n")
+    )
+    assert main(["handout", "out.zip"]) == 2
+    said = capsys.readouterr().err
+    assert "not every koan in it is blank: test_a_sum (error)" in said
+    assert not (tiny.root / "out.zip").exists()
+
+
+@pytest.mark.parametrize("damage", ["cut", "not base64", "not UTF-8"])
+def test_a_sealed_file_that_was_changed_says_so(give, damage):
+    handout = give()
+    path = handout.root / "koans/sealed.txt"
+    data = path.read_bytes()
+    new = {"cut": data[:-40], "not base64": data + b"%%%", "not UTF-8": b"\xff" + data}
+    path.write_bytes(new[damage])
+    assert "is not as it was given out" in handout.pytest()
+
+
+# ------------------------------------------------------------------ learning in it
+
+
+def test_learning_in_it(give):
+    handout = give()
+    assert "0 of 8 koans solved" in handout.pytest()
+    assert "hint 1 Look at all the parts." in handout.pytest("--hint")
+    assert "Write a guess first" in handout.pytest("--reveal")
+    handout.fill("test_a_sum", "7900")
+    wrong = handout.pytest()
+    assert "That leaves the last part out." in wrong and ANSWER not in wrong
+    assert f"answer {ANSWER}" in handout.pytest("--reveal")
+    assert handout.sensei("reset", "test_a_sum")[0] == 0
+    assert "blank put what you expect" in handout.pytest()
+    handout.fill("test_a_sum", ANSWER)
+    assert "solved test_a_sum 7000 + 900 + 19: sum takes" in handout.pytest()
+
+
+def test_a_lesson_is_put_back_there(give):
+    handout = give()
+    path = handout.root / "koans/test_01_two_names.py"
+    given = path.read_bytes()
+    path.unlink()
+    assert handout.sensei("reset", "01", "--yes")[0] == 0
+    assert path.read_bytes() == given
+
+
+def test_what_was_changed_is_seen_there(give):
+    """A handout knows how its koans were: an edited one does not pass."""
+    handout = give()
+    path = handout.root / "koans/test_01_two_names.py"
+    text = path.read_text("utf-8")
+    path.write_text(text.replace("sum(parts) == __", "sum(parts) > 0"), "utf-8")
+    assert "This koan is not as it was given" in handout.pytest()
+
+
+def solve(handout: Handout, tiny) -> None:
+    for lesson in tiny.course.lessons:
+        solved = lesson.solution_path.read_bytes()
+        (handout.root / lesson.relative).write_bytes(solved)
+
+
+@pytest.mark.parametrize("options", [(), ("--no-reveal",)])
+def test_right_answers_pass_there(tiny, give, options):
+    handout = give(*options)
+    solve(handout, tiny)
+    code, told = handout.sensei("score", "--lessons", "all", "--json")
+    assert code == 0 and json.loads(told)["is_enough"]
+
+
+def test_code_is_told_a_solution_where_answers_may_be_revealed(tiny, give):
+    for options, said in [
+        ((), "list(original)"),
+        (("--no-reveal",), "This copy of the course has no answers to show"),
+    ]:
+        handout = give(*options)
+        solve(handout, tiny)
+        handout.sensei("reset", "test_a_copy")
+        handout.fill("test_a_copy", "original")
+        told = handout.pytest("--reveal")
+        assert "That is the same list by a second name." in told
+        assert said in told
+
+
+def test_without_reveal_no_solution_is_in_it(give):
+    handout = give("--no-reveal")
+    packed = sealed.opened((handout.root / "koans/sealed.txt").read_text("utf-8"))
+    assert "list(original)" not in packed["solutions/test_02_changing_lists.py"]
+    assert "original[:]" not in packed["koans/test_02_changing_lists.toml"]
+    handout.fill("test_a_sum", "7900")
+    told = handout.pytest("--reveal")
+    assert "has no answers to show" in told and ANSWER not in told
+    assert "--reveal" not in handout.pytest() and "That leaves" in told
+
+
+def test_watch_works_there(give):
+    pexpect = pytest.importorskip("pexpect")
+    root = give().root
+    child = pexpect.spawn(
+        sys.executable,
+        ["-c", WORDS, "watch"],
+        cwd=str(root),
+        env={**os.environ, "PYTHONPATH": str(root), "TERM": "xterm"},
+        encoding="utf-8",
+        timeout=60,
+    )
+    try:
+        child.expect("0 of 8 koans solved")
+        Handout(root).fill("test_a_sum", "7900")
+        child.expect("leaves the last part out")
+    finally:
+        child.close(force=True)
+
+
+def test_grading_is_not_there_and_the_rest_is_listed(give):
+    handout = give()
+    code, told = handout.sensei("--help")
+    assert code == 0 and "reset" in told and "score" in told
+    code, told = handout.sensei("grade", "x")
+    assert code == 2 and "invalid choice: 'grade'" in told
+
+
+def test_this_course_works_as_a_handout(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    options = ["--lessons", "01,05,14", "--no-reveal"]
+    assert main(["handout", str(tmp_path / "out"), *options]) == 0
+    handout = Handout(tmp_path / "out")
+    for lesson in handout.course.lessons:
+        solved = ROOT / "solutions" / lesson.part / f"{lesson.name}.py"
+        lesson.path.write_bytes(solved.read_bytes())
+    code, told = handout.sensei("score", "--lessons", "all")
+    assert code == 0 and "all 25 of 25" in told, told
+
+
+# ------------------------------------------------------------------ handing in
+
+
+def test_what_is_handed_in_from_a_handout_is_graded(tiny, give, monkeypatch):
+    pytest.importorskip("tqdm")
+    with (tiny.root / "pyproject.toml").open("a") as file:
+        file.write("arguments = { size = [2, 3] }\n")
+    handout = give()
+    solve(handout, tiny)
+    handed_in = tiny.root / "in" / "ada" / "koans"
+    handed_in.parent.mkdir(parents=True)
+    (handout.root / "koans").rename(handed_in)
+    monkeypatch.chdir(tiny.root)
+    assert main(["grade", "in", "--out", "grades", "--timeout", "5"]) == 0
+    results = json.loads((tiny.root / "grades/results.json").read_text("utf-8"))
+    [ada] = results["learners"]
+    assert ada["total"] == ada["max"] == 8 and ada["flags"] == []

@@ -1,0 +1,292 @@
+"""sensei score: points by lesson, for a learner and for CI."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from sensei import points, score
+from sensei.cli import main
+from sensei.verdicts import Kind
+from this_course import ROOT
+
+
+@pytest.fixture
+def run(tiny, monkeypatch, capsys):
+    """Runs the command in the tiny course; gives its code and what it printed."""
+    monkeypatch.chdir(tiny.root)
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
+
+    def run(*words: str) -> tuple[int, str]:
+        capsys.readouterr()
+        code = main(["score", *words])
+        captured = capsys.readouterr()
+        return code, captured.out + captured.err
+
+    return run
+
+
+def worth(tiny, koan: str, number: str) -> None:
+    path = tiny.lesson(koan).notes_path
+    text = path.read_text("utf-8")
+    path.write_text(text.replace(f"[{koan}]\n", f"[{koan}]\npoints = {number}\n"))
+
+
+def test_untouched(run):
+    assert run() == (
+        1,
+        "01 two names       0 of 3\n"
+        "02 changing lists  0 of 5\n"
+        "all                0 of 8, 8 needed\n",
+    )
+
+
+def test_solved(tiny, run):
+    tiny.solve(*tiny.path)
+    code, told = run()
+    assert (code, told.splitlines()[-1].split()) == (0, ["all", "8", "of", "8"])
+
+
+@pytest.mark.parametrize(
+    ("need", "code"),
+    [("3", 0), ("3.5", 1), ("37.5%", 0), ("38%", 1), ("100%", 1), ("0", 0)],
+)
+def test_what_is_needed(tiny, run, need, code):
+    tiny.solve(*tiny.path[:3])
+    assert run("--need", need)[0] == code
+
+
+@pytest.mark.parametrize("need", ["most", "1/0", "%", "nan"])
+def test_a_need_that_is_no_number(run, need):
+    code, told = run("--need", need)
+    assert code == 2 and "--need" in told
+
+
+def test_lessons_by_name_and_further_on(tiny, run):
+    code, told = run("--lessons", "03")
+    assert code == 1 and told.splitlines()[-1] == "all           0 of 2, 2 needed"
+    assert run("--lessons", "01")[1].count("\n") == 2
+
+
+def test_points_may_be_fractions(tiny, run):
+    for koan, number in zip(tiny.path, ["0.1", "0.1", "0.1", "2.5"], strict=False):
+        worth(tiny, koan, number)
+    tiny.solve(*tiny.path[:3])
+    code, told = run("--json")
+    told = json.loads(told)
+    assert (told["points"], told["max"], told["needed"]) == (0.3, 6.8, 6.8)
+    assert "all                0.3 of 6.8, 6.8 needed" in run()[1]
+    assert run("--need", "0.3")[0] == 0
+
+
+def test_everything_for_a_program(tiny, run):
+    tiny.solve(tiny.path[0])
+    tiny.fill(tiny.path[1], "[0]")
+    told = json.loads(run("--json")[1])
+    assert told["is_enough"] is False
+    [first, second] = told["lessons"]
+    assert (first["lesson"], first["title"]) == ("01", "two names")
+    assert (first["points"], first["max"]) == (1, 3)
+    verdicts = [koan["verdict"] for koan in first["koans"] + second["koans"]]
+    assert verdicts == ["passed", "wrong", "blank"] + 5 * ["blank"]
+
+
+def test_a_broken_lesson_keeps_its_points_in_the_maximum(tiny, run):
+    tiny.solve(*tiny.path)
+    path = tiny.main / "test_01_two_names.py"
+    path.write_text(path.read_text().replace("import __", "import nothing"), "utf-8")
+    (tiny.root / "solutions/test_01_two_names.py").unlink()  # else it is as given
+    code, told = run()
+    assert code == 1 and "all                5 of 8, 8 needed" in told
+
+
+def test_nor_does_a_lesson_that_is_gone(tiny, run):
+    tiny.solve(*tiny.path)
+    (tiny.main / "test_01_two_names.py").unlink()
+    code, told = run("--json")
+    assert code == 1 and json.loads(told)["max"] == 8
+
+
+def test_a_run_that_does_not_end_has_no_score(tiny, run, monkeypatch):
+    tiny.solve(*tiny.path)
+    (tiny.root / "conftest.py").write_text("import os\nos._exit(0)\n")
+    assert run()[0] == 2
+    (tiny.root / "conftest.py").write_text("print('lost', 1 / 0)\n")
+    code, told = run()
+    assert code == 2 and "did not come to its end" in told and "1 / 0" in told
+
+
+def test_the_junit_file_is_pytests_own(tiny, run):
+    run("--junitxml", "out.xml")
+    text = (tiny.root / "out.xml").read_text("utf-8")
+    assert text.count("<testcase") == 8 + 3  # three run in two sizes
+    assert text.count("<failure") == 11
+
+
+def test_an_old_junit_file_is_no_result(tiny, run):
+    tiny.solve(*tiny.path)
+    assert run("--junitxml", "out.xml")[0] == 0
+    (tiny.root / "conftest.py").write_text("import os\nos._exit(0)\n")
+    assert run("--junitxml", "out.xml")[0] == 2
+
+
+def case(inside: str = "", name: str = "test_x", lesson: str = "test_01") -> bytes:
+    return (
+        f'<testsuites><testcase classname="koans.{lesson}" name="{name}">{inside}'
+        "</testcase></testsuites>"
+    ).encode()
+
+
+def told(kind: str) -> str:
+    return (
+        '<properties><property name="sensei" '
+        f"value='{{&quot;kind&quot;: &quot;{kind}&quot;}}'/></properties>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("inside", "kind"),
+    [
+        (told("passed"), Kind.PASSED),
+        (told("passed") + "<error/>", Kind.ERROR),
+        (told("passed") + "<failure/>", Kind.ERROR),
+        (told("wrong") + "<failure/>", Kind.WRONG),
+        ("", Kind.ERROR),  # green without the engine's word
+        ("<skipped/>", Kind.SKIPPED),
+        ("<failure/>", Kind.ERROR),
+        (told("error") + "<skipped/>", Kind.ERROR),
+    ],
+)
+def test_what_a_case_says(inside, kind):
+    assert score.kinds(case(inside)) == {("test_01", "test_x"): kind}
+
+
+# --------------------------------------------------------------------- Classroom 50
+
+FIELDS = {"classroom", "assignment", "owner", "submission", "commit", "release"}
+FIELDS |= {"review", "datetime", "schema", "score", "max-score", "tests"}
+
+
+def test_result_json(tiny, run, monkeypatch):
+    """Exit code 0 whatever the points: there another one means a broken grader."""
+    monkeypatch.setenv("USERNAME", "zoe-ml")
+    monkeypatch.setenv("ASSIGNMENT", "koans")
+    worth(tiny, tiny.path[0], "0.5")
+    tiny.solve(*tiny.path[:2])
+    assert run("--classroom50", "result.json")[0] == 0
+    result = json.loads((tiny.root / "result.json").read_text("utf-8"))
+    assert set(result) == FIELDS
+    assert result["schema"] == "classroom50/result/v1"
+    assert (result["owner"], result["assignment"]) == ("zoe-ml", "koans")
+    assert (result["score"], result["max-score"]) == (3, 15)  # whole numbers: doubled
+    assert len(result["tests"]) == 8
+    assert result["tests"][0] == {
+        "test-name": "01 test_a_sum",
+        "passed": True,
+        "score": 1,
+        "max-score": 1,
+    }
+    for test in result["tests"]:
+        assert isinstance(test["score"], int) and isinstance(test["max-score"], int)
+
+
+# --------------------------------------------------------------------------- points
+
+
+def test_points_add_up_without_noise():
+    total = points.total([0.1] * 3)
+    assert total == Fraction(3, 10)
+    assert (points.shown(total), points.number(total)) == ("0.3", 0.3)
+    assert points.number(points.total([0.5, 0.5])) == 1
+    assert points.shown(Fraction(1, 3)) == "0.33" and points.shown(Fraction(10)) == "10"
+    assert points.total([]) == 0
+
+
+# ---------------------------------------------------------- the recipes of the docs
+
+DOCS = (ROOT / "docs/grading.md").read_text("utf-8")
+RECIPES = re.findall(r"^```yaml\n(.*?)^```$", DOCS, re.MULTILINE | re.DOTALL)
+
+
+def recipe(number: int) -> Any:
+    yaml = pytest.importorskip("yaml")
+    return yaml.safe_load(RECIPES[number])
+
+
+@pytest.fixture
+def runner(tiny, tmp_path):
+    """Runs shell lines as CI does; ``pip`` installs nothing, for all is there."""
+    if sys.platform == "win32":
+        pytest.skip("the runners are on Linux")
+    places = {
+        "python": '[ "$1 $2" = "-m pip" ] || exec REAL "$@"',
+        "sensei": 'exec REAL -c "from sensei.cli import main; exit(main())" "$@"',
+    }
+    for name, text in places.items():
+        path = tmp_path / name
+        path.write_text(f"#!/bin/sh\n{text.replace('REAL', sys.executable)}\n")
+        path.chmod(0o755)
+
+    def run(script: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        path = f"{tmp_path}:{os.environ['PATH']}"
+        return subprocess.run(
+            ["bash", "-e", "-c", script],
+            cwd=tiny.root,
+            env={**os.environ, "PATH": path, **environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.mark.parametrize("koans", [8, 5])
+def test_github_actions(tiny, runner, tmp_path, koans):
+    tiny.solve(*tiny.path[:koans])
+    steps = recipe(0)["jobs"]["koans"]["steps"]
+    [script] = [step["run"] for step in steps if "run" in step]
+    ran = runner(script, GITHUB_STEP_SUMMARY=str(tmp_path / "summary"))
+    assert ran.returncode == (0 if koans == 8 else 1), ran.stderr
+    needed = "" if koans == 8 else ", 8 needed"
+    notice = f"::notice title=Points::all                {koans} of 8{needed}"
+    assert notice in ran.stdout.splitlines()
+    summary = (tmp_path / "summary").read_text().splitlines()
+    assert summary[0] == summary[-1] == "```" and len(summary) == 5
+
+
+def test_github_actions_where_the_run_breaks(tiny, runner, tmp_path):
+    (tiny.root / "conftest.py").write_text("import nothing\n")
+    steps = recipe(0)["jobs"]["koans"]["steps"]
+    ran = runner(steps[-1]["run"], GITHUB_STEP_SUMMARY=str(tmp_path / "summary"))
+    assert ran.returncode == 2 and "did not come to its end" in ran.stderr
+
+
+def test_classroom_50(tiny, runner):
+    assert "sensei score --classroom50 result.json" in DOCS
+    ran = runner("sensei score --classroom50 result.json", USERNAME="sod")
+    assert ran.returncode == 0
+    assert json.loads((tiny.root / "result.json").read_text())["owner"] == "sod"
+
+
+@pytest.mark.parametrize("koans", [8, 5])
+def test_gitlab(tiny, runner, koans):
+    tiny.solve(*tiny.path[:koans])
+    job = recipe(1)["koans"]
+    ran = runner("\n".join(job["script"]))
+    assert ran.returncode == (0 if koans == 8 else 1), ran.stderr
+    report = tiny.root / job["artifacts"]["reports"]["junit"]
+    assert report.read_text("utf-8").count("<testcase") == 11
+
+
+def test_the_recipes_are_short():
+    assert len(RECIPES) == 2
+    assert all(len(text.splitlines()) <= 14 for text in RECIPES)
