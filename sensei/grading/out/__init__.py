@@ -1,0 +1,1 @@
+"""What is written: one writer a format, each a pure function of the gradebook."""
