@@ -246,4 +246,6 @@ def test_the_same_class_gives_the_same_bytes(tmp_path, platform):
         return {path.relative_to(out): path.read_bytes() for path in paths}
 
     first = files("a")
+    with zipfile.ZipFile(tmp_path / "a" / packets.ZIPS[platform]) as file:
+        assert {entry.date_time for entry in file.infolist()} == {packets.EPOCH}
     assert len(first) == 13 and first == files("b")

@@ -196,7 +196,7 @@ def test_a_wrong_answer_that_gives_the_right_one_away_is_not_shown(right, wrong)
     made.assignment.koans[0].solution.text = right
     made.assignment.right["test_one"] = right
     for n in range(3):
-        kind = "refused" if "(" in wrong and n else "wrong"
+        kind = "refused" if "(" in wrong else "wrong"
         answer = made.answer("test_one", kind, wrong, f"`{wrong}` is not right.")
         made.learner(f"{n}", {"one": answer})
     shown = page(made)

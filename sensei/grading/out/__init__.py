@@ -1,1 +1,1 @@
-"""What is written: one writer a format, each a pure function of the gradebook."""
+"""What is written at the end: a writer for each format."""
