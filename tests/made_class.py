@@ -1,13 +1,22 @@
-"""Classes made up for tests of what is written: results without any grading."""
+"""Classes made up for tests of what is written: a gradebook without any grading."""
 
 from __future__ import annotations
 
 import random
-from functools import cache
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
-from sensei.lesson import Lesson
-from this_course import LESSONS
+from sensei.grading import gradebook
+from sensei.grading.assignment import Assignment
+from sensei.grading.book import Book, Entry
+from sensei.grading.gradebook import Answers, Gradebook
+from sensei.grading.handins import HandIn, Id, Platform, Returned
+from sensei.lesson import Koan
+from sensei.notes import Note
+from sensei.verdicts import Kind, Verdict
+from this_course import COURSE, LESSONS
 
 HOSTILE = (
     "<script>window.pwned=1</script>",
@@ -17,189 +26,219 @@ HOSTILE = (
     "{{ 7 * 191 }} {% raw %}",
     "\x1b[31mred\x1b[0m \x07 \x00",
     "\u202egnp.exe\u202c \u2066a\u2069",
-    "=cmd|' /C calc'!A0, \"quoted\"\nnext line",
+    "=cmd|' /C calc'!A0, \"quoted\"\nnext line\rreturn\x0cfeed",
     "x" * 10_000,
     "\u2028\ud800 \U0001f600 אבג",
     "<!-- ]]> --> &amp; javascript:window.pwned=1",
 )
+MAIN = tuple(lesson for lesson in LESSONS if not lesson.part)
 
 
-@cache
-def _lessons() -> list[dict[str, Any]]:
-    return [_lesson(lesson) for lesson in LESSONS if not lesson.part]
+@dataclass(frozen=True, eq=False)
+class Person:
+    """Somebody on a roster, as ``roster`` makes them."""
+
+    id: str
+    name: str
+    ids: Mapping[Id, str] = field(default_factory=dict)
+    section: str = ""
+    late: bool = False
+    excused: bool = False
+    is_test_student: bool = False
 
 
-def _lesson(lesson: Lesson) -> dict[str, Any]:
-    koans = [
-        {
-            "koan": note.name,
-            "points": note.points,
-            "is_prediction": note.is_prediction,
-            "asks": note.asks,
-            "mistakes": [{"fill": m.fill, "says": m.says} for m in note.mistakes],
-            "skipped": False,
-        }
-        for note in lesson.notes.koans.values()
-    ]
-    return {
-        "lesson": lesson.number,
-        "file": lesson.relative,
-        "title": lesson.title,
-        "koans": koans,
-    }
+@dataclass(frozen=True, eq=False)
+class Match:
+    """A person, a hand-in or both, as ``matching`` pairs them."""
+
+    id: str
+    name: str
+    person: Person | None = None
+    hand_in: HandIn | None = None
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def late(self) -> bool:
+        return bool(self.person and self.person.late) or bool(
+            self.hand_in and self.hand_in.late
+        )
+
+    @property
+    def section(self) -> str:
+        return self.person.section if self.person else ""
+
+
+def an_assignment(*lessons: str, points: Mapping[str, float] | None = None) -> Any:
+    """Lessons of a few koans, such as "01 one two": predictions, the answer 42."""
+    made = []
+    for text in lessons:
+        number, *names = text.split()
+        lesson: Any = SimpleNamespace(number=number, title=f"l{number}")
+        lesson.relative, lesson.koans = f"koans/test_{number}.py", {}
+        for name in names:
+            worth: Any = (points or {}).get(name, 1)
+            asks, hints = f"assert {name} == __", (f"Hint of {name}.", "b", "c")
+            note = Note(f"test_{name}", asks, hints, "", (), "", points=worth)
+            solution: Any = SimpleNamespace(text="42")
+            lesson.koans[note.name] = Koan(lesson, note, None, solution)
+        made.append(lesson)
+    koans = tuple(koan for lesson in made for koan in lesson.koans.values())
+    right = {koan.name: "42" for koan in koans}
+    return SimpleNamespace(lessons=tuple(made), koans=koans, right=right)
 
 
 class Made:
-    """Results under construction: a learner at a time."""
+    """A class under construction: a learner at a time."""
 
-    def __init__(self, lessons: list[dict[str, Any]] | None = None) -> None:
-        self.lessons = _lessons() if lessons is None else lessons
-        self.answers: dict[tuple[str, str, str], dict[str, Any]] = {}
-        self.learners: list[dict[str, Any]] = []
+    def __init__(self, assignment: Any = None) -> None:
+        self.assignment = assignment or Assignment(COURSE, MAIN)  # type: ignore[arg-type]
+        self.book = Book()
+        self.learners: list[tuple[Any, Answers]] = []
+        self.places = {k.name: p for p, k in enumerate(self.assignment.koans)}
 
-    @property
-    def koans(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-        return [(lesson, koan) for lesson in self.lessons for koan in lesson["koans"]]
-
-    def answer(self, koan: str, verdict: str, fill: str = "", **more: Any) -> int:
+    def answer(
+        self,
+        koan: str,
+        kind: str,
+        fill: str = "",
+        sentence: str = "",
+        named: str = "",
+    ) -> int:
         """The number of an answer."""
-        key = (koan, verdict, fill)
-        plain = {"sentence": f"{verdict}.", "mistake": None, "rule": None, "output": ""}
-        told = {"koan": koan, "fill": fill or None, "verdict": verdict, **plain, **more}
-        self.answers.setdefault(key, told)
-        return list(self.answers).index(key)
+        verdict = Verdict(Kind(kind), sentence or f"It is {kind}.")
+        if not fill:
+            return self.book.settled(self.places[koan], verdict)
+        return self.book.fill(Entry(self.places[koan], fill, verdict, named))
 
-    def learner(self, name: str, given: dict[str, int], **more: Any) -> None:
-        """Add a learner, with the number of an answer to each koan."""
-        answers = list(self.answers.values())
-        cells = []
-        for _, koan in self.koans:
-            number = given[koan["koan"]]
-            verdict = answers[number]["verdict"]
-            points = koan["points"] if verdict == "passed" else 0
-            cells.append(
-                {
-                    "koan": koan["koan"],
-                    "verdict": verdict,
-                    "points": points,
-                    "answer": number,
-                    "changed": False,
-                }
-            )
-        self.learners.append(self._record(name, cells) | more)
+    def right(self, koan: str) -> int:
+        return self.answer(koan, "passed", "right()")
 
-    def _record(self, name: str, cells: list[dict[str, Any]]) -> dict[str, Any]:
-        by_name = {cell["koan"]: cell for cell in cells}
-        lessons, absent = {}, []
-        for lesson in self.lessons:
-            inside = [by_name[koan["koan"]] for koan in lesson["koans"]]
-            got = sum(cell["points"] for cell in inside)
-            out_of = sum(
-                koan["points"]
-                for koan in lesson["koans"]
-                if by_name[koan["koan"]]["verdict"] not in ("skipped", "ungraded")
-            )
-            lessons[lesson["lesson"]] = [got, out_of]
-            if all(cell["verdict"] == "missing" for cell in inside):
-                absent.append(lesson["lesson"])
-        return {
-            "id": f"learner-{len(self.learners):04}",
-            "name": name,
-            "problem": None,
-            "flags": [],
-            "missing_lessons": absent,
-            "total": sum(got for got, _ in lessons.values()),
-            "max": sum(out_of for _, out_of in lessons.values()),
-            "lessons": lessons,
-            "koans": cells,
-        }
+    def learner(
+        self,
+        name: str,
+        given: Mapping[str, int] | None = None,
+        absent: Sequence[str] = (),
+        *,
+        person: Person | None = None,
+        hand_in: HandIn | None | bool = True,
+        id: str = "",
+        **more: Any,
+    ) -> Any:
+        """Add a learner: all that is not given is right, or missing if absent."""
+        given = {name.removeprefix("test_"): n for name, n in (given or {}).items()}
+        numbers = [
+            self.answer(koan.name, "missing")
+            if koan.lesson.number in absent or hand_in is None
+            else given.get(koan.name.removeprefix("test_"), self.right(koan.name))
+            for koan in self.assignment.koans
+        ]
+        id = id or (person.id if person else name)
+        if hand_in is True:
+            hand_in = HandIn(id, name, Platform.PLAIN)
+        match = Match(id, name, person, hand_in or None)
+        self.learners.append((match, Answers(numbers, absent=absent, **more)))
+        return match
 
-    def told(self) -> dict[str, Any]:
-        """As results.json holds it."""
-        return {
-            "version": 1,
-            "graded_with": {
-                "versions": {"python": "3.12.0", "torch": "2.9.0"},
-                "arguments": {"device": ["cpu"]},
-                "seconds": 10.0,
-            },
-            "lessons": self.lessons,
-            "answers": list(self.answers.values()),
-            "learners": self.learners,
-        }
+    def gradebook(self, **options: Any) -> Gradebook:
+        return gradebook.make(self.assignment, self.book, self.learners, **options)
 
 
 NAMES = [
-    "Ada Lovelace",
-    "Alan Turing",
-    "Grace Hopper",
-    "Emmy Noether",
-    "Katherine Johnson",
-    "Srinivasa Ramanujan",
-    "Mary Jackson",
+    "Ada Loveday",
+    "Alan Toring",
+    "Grace Hooper",
+    "Emmi Nother",
+    "Seán O'Dwyer",
+    "Sam Lee, Jr.",
+    "Mary Jaxon",
     "Zoë Müller-Lüdenscheidt",
-    "Nguyễn Thị Minh Khai",
+    "Nguyễn Thị Minh",
     "דנה לוי",
     "王小明",
-    "Jean-Baptiste Joseph Fourier",
+    "Jean-Baptiste Ida_May Lund",
 ]
 
 
-def made_class(count: int, seed: int = 6, hostile: bool = False) -> dict[str, Any]:
+def made_class(
+    count: int,
+    seed: int = 6,
+    hostile: bool = False,
+    platform: Platform = Platform.PLAIN,
+) -> Made:
     """A class as it could be: koans of differing difficulty, learners who stop."""
     rng = random.Random(seed)
     made = Made()
-    hardness = [rng.random() ** 2 * 0.6 for _ in made.koans]
-    pools = [_pool(made, koan) for _, koan in made.koans]
-    missing = [made.answer(koan["koan"], "missing") for _, koan in made.koans]
-    blank = [made.answer(koan["koan"], "blank") for _, koan in made.koans]
-    right = [made.answer(k["koan"], "passed", "right()") for _, k in made.koans]
+    koans = made.assignment.koans
+    hardness = [rng.random() ** 2 * 0.6 for _ in koans]
+    pools = [_pool(made, koan) for koan in koans]
     for place in range(count):
         skill, stop = rng.random(), rng.random()
+        absent = [x.number for x in MAIN if stop < 0.1 and x.number > "06"]
         given: dict[str, int] = {}
-        for i, (lesson, koan) in enumerate(made.koans):
-            is_late = stop < 0.3 and i > stop * 4 * len(right)
-            if stop < 0.02 or (stop < 0.1 and lesson["lesson"] > "06"):
-                given[koan["koan"]] = missing[i]
-            elif is_late:
-                given[koan["koan"]] = blank[i]
+        for i, koan in enumerate(koans):
+            if stop < 0.3 and i > stop * 4 * len(koans):
+                given[koan.name] = made.answer(koan.name, "blank")
             elif rng.random() < hardness[i] * (1.6 - skill):
-                given[koan["koan"]] = rng.choice(pools[i])
-            else:
-                given[koan["koan"]] = right[i]
+                given[koan.name] = rng.choice(pools[i])
         name = NAMES[place % len(NAMES)]
-        name += f" {place // len(NAMES) + 1}" if place >= len(NAMES) else ""
         if hostile and place < len(HOSTILE):
             name = HOSTILE[place]
-        made.learner(name, given)
+        _hand_in(made, place, name, given, absent, platform)
     if hostile:
         _give_hostile_answers(made)
-    return made.told()
+    return made
 
 
-def _pool(made: Made, koan: dict[str, Any]) -> list[int]:
+def _hand_in(
+    made: Made,
+    place: int,
+    name: str,
+    given: dict[str, int],
+    absent: list[str],
+    platform: Platform,
+) -> None:
+    number = str(4100 + place)
+    kind = Id.PARTICIPANT if platform is Platform.MOODLE else Id.CANVAS
+    person = Person(f"u{number}", name, {kind: number}, "AB"[place % 2])
+    back = (Returned(f"x_{number}_9{number}_", "koans.zip"),)
+    hand_in = HandIn(
+        f"{name}_{number}",
+        name,
+        platform,
+        {kind: number},
+        late=place % 9 == 4,
+        returned=back if platform is Platform.CANVAS else (),
+    )
+    is_there = place % 23 != 22
+    made.learner(
+        name, given, absent, person=person, hand_in=hand_in if is_there else None
+    )
+
+
+def _pool(made: Made, koan: Koan) -> list[int]:
     """Wrong answers to draw from; what people give most stands there most."""
-    name = koan["koan"]
-    kind = "wrong" if koan["is_prediction"] else "failed"
+    name, is_code = koan.name, not koan.note.is_prediction
+    kind = "failed" if is_code else "wrong"
     named = [
-        made.answer(name, kind, mistake["fill"], mistake=mistake["says"])
-        for mistake in koan["mistakes"]
+        made.answer(name, kind, mistake.fill, mistake.says, mistake.says)
+        for mistake in koan.note.mistakes
     ]
     odd = [made.answer(name, kind, f"{n}.0625") for n in range(3, 6)]
-    rare = [made.answer(name, "refused", "p.grad.item()", sentence="No peeking.")]
-    if not koan["is_prediction"]:
+    rare = [made.answer(name, "refused", "p.grad.item()", "No peeking.")]
+    if is_code:
         rare.append(made.answer(name, "timeout", "while True: pass"))
         rare.append(made.answer(name, "crashed", "ctypes.string_at(0)"))
-        rare.append(made.answer(name, "error", "loss = =", sentence="Not Python."))
+        rare.append(made.answer(name, "error", "loss = = 1", "Not Python."))
     return named[:1] * 6 + named * 3 + odd[:1] * 2 + odd + rare
 
 
 def _give_hostile_answers(made: Made) -> None:
-    koan = made.koans[0][1]["koan"]
-    rest = {cell["koan"]: cell["answer"] for cell in made.learners[-1]["koans"]}
+    koan = made.assignment.koans[0].name
     for place, text in enumerate(HOSTILE):
-        number = made.answer(koan, "wrong", text, sentence=text)
-        second = made.answer(koan, "error", text[::-1], sentence=text, output=text)
-        for _ in range(4):
-            made.learner(f"{text} {place}", {**rest, koan: number}, flags=[text])
-        made.learner("", {**rest, koan: second}, problem=text)
+        number = made.answer(koan, "wrong", text, text)
+        second = made.answer(koan, "error", text[::-1], text)
+        for n in range(4):
+            made.learner(
+                f"{text} {place}", {koan: number}, id=f"{text}{n}", remarks=[text]
+            )
+        made.learner("", {koan: second}, id=f"{text}!", problem=text)

@@ -1,4 +1,4 @@
-"""Text that somebody else wrote, made safe to show: in CSV, Markdown, a terminal.
+"""Text that somebody else wrote, made safe to show: in CSV, a page, a terminal.
 
 Control characters, escape sequences and marks that turn text around become
 visible, such as ``\\x1b``. Markup stays text.
@@ -6,13 +6,11 @@ visible, such as ``\\x1b``. Markup stays text.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
 LONGEST = 300
 # C: control, format, surrogate, private, unassigned; Zl, Zp: line separators.
 _HIDDEN = ("C", "Zl", "Zp")
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$@:])")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -42,22 +40,3 @@ def cell(text: str) -> str:
     """For a cell of a CSV file: one line, and no formula to a spreadsheet."""
     plain = shortened(clean(text))
     return f"'{plain}" if plain.lstrip().startswith(_FORMULA) else plain
-
-
-def markdown(text: str) -> str:
-    """A sentence as Markdown; what stands in `backquotes` stays code."""
-    pieces = shortened(clean(text), 1_000).split("`")
-    if len(pieces) % 2 == 0 or "" in pieces[1::2]:
-        return _MARKUP.sub(r"\\\1", "`".join(pieces))
-    return "".join(
-        f"`{piece}`" if i % 2 else _MARKUP.sub(r"\\\1", piece)
-        for i, piece in enumerate(pieces)
-    )
-
-
-def code_block(text: str) -> str:
-    """A block of code as Markdown; nothing in it can end it."""
-    body = shortened(clean(text, keep="\n"), 2_000)
-    longest = max((len(run) for run in re.findall("`+", body)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}python\n{body}\n{fence}"
