@@ -1,4 +1,4 @@
-"""``sensei grade``: from a folder of submissions to a grade sheet."""
+"""``sensei grade``: a platform's export in; its gradebook, feedback, a report out."""
 
 from __future__ import annotations
 
@@ -8,26 +8,35 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from sensei import points
 from sensei.course import Course, CourseError
-from sensei.grading import assignment, marks, roster, sheets, submissions
+from sensei.grading import assignment, gradebook, matching, needs, overrides, roster
+from sensei.grading.archives import Unusable
 from sensei.grading.assignment import Assignment
+from sensei.grading.exports import open_export
+from sensei.grading.gradebook import Gradebook
 from sensei.grading.grader import Grader, Options, Progress
-from sensei.grading.marks import Class
+from sensei.grading.handins import HandIn
+from sensei.grading.lessons import Finder, Submission, in_memory
+from sensei.grading.matching import Matched
 from sensei.grading.out import gradescope
-from sensei.grading.roster import Matched
+from sensei.grading.out.files import written
+from sensei.grading.out.marks_back import Asked, Sheet, grades_csv, marks_back
+from sensei.grading.overrides import Override
+from sensei.grading.roster import Roster
 from sensei.grading.shown import clean, shortened
-from sensei.grading.submissions import Entry
 from sensei.grading.workers import GraderError
 from sensei.verdicts import Kind
 
 DONE, INCOMPLETE = 0, 1
 SECONDS = 10.0
+NEEDS, BY_HAND, GRADES = "needs-you.csv", "overrides.csv", "grades.csv"
 
 
 class Usage(CourseError):
@@ -37,53 +46,33 @@ class Usage(CourseError):
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add ``grade`` to the commands of ``sensei``."""
     parser = commands.add_parser(
-        "grade", help="grade a folder of submissions, without running what is in it"
+        "grade", help="grade what was handed in, without running what is in it"
     )
-    parser.add_argument(
-        "submissions",
-        type=Path,
-        help="a folder with a folder or zip per learner; or one",
-    )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("grades"),
-        help="where to write (default: grades)",
-    )
-    parser.add_argument(
-        "--lessons", help="such as 01-05,07, or all (default: the main path)"
-    )
-    parser.add_argument(
-        "--timeout",
-        type=float,
-        default=SECONDS,
-        metavar="S",
-        help=f"seconds for one koan (default: {SECONDS:g})",
-    )
-    parser.add_argument(
-        "--jobs",
-        type=int,
-        default=_cores(),
-        metavar="N",
-        help="workers at a time (default: one per core)",
-    )
-    parser.add_argument(
-        "--roster",
-        type=Path,
-        metavar="CSV",
-        help="who is in the class: a column id, and any others",
-    )
-    parser.add_argument(
-        "--with-answers",
-        action="store_true",
-        help="show the right answers in report.html",
-    )
-    parser.add_argument(
-        "--format",
-        choices=("sheets", "gradescope"),
-        default="sheets",
-        help="gradescope: one submission in, its results.json out",
-    )
+    add = parser.add_argument
+    what = "what a platform gave, as downloaded or opened; or a folder of hand-ins"
+    add("submissions", type=Path, metavar="EXPORT", help=what)
+    what = "the platform's gradebook or worksheet, or any CSV with a column id"
+    add("--roster", type=Path, metavar="FILE", help=what)
+    what = "which column of the gradebook is ours: its title or number"
+    add("--column", metavar="TITLE", help=what)
+    what = "where to write (default: grades)"
+    add("--out", type=Path, default=Path("grades"), help=what)
+    add("--lessons", help="such as 01-05,07, or all (default: the main path)")
+    what = "a koan that counts for nobody; repeatable"
+    add("--exclude", action="append", default=[], metavar="KOAN", help=what)
+    what = "percent in columns of our own, in the place of points"
+    add("--percent", action="store_true", help=what)
+    what = "a column for each lesson, where the columns are our own"
+    add("--by-lesson", action="store_true", help=what)
+    what = "show the right answers in report.html"
+    add("--with-answers", action="store_true", help=what)
+    what = f"seconds for one koan (default: {SECONDS:g})"
+    add("--timeout", type=float, default=SECONDS, metavar="S", help=what)
+    what = "workers at a time (default: one per core)"
+    add("--jobs", type=int, default=_cores(), metavar="N", help=what)
+    what = "gradescope: one submission in, its results.json out"
+    formats = ("sheets", "gradescope")
+    add("--format", choices=formats, default="sheets", help=what)
     parser.set_defaults(run=_run)
 
 
@@ -101,18 +90,17 @@ def _run(course: Course, options: argparse.Namespace) -> int:
     if not 0 < options.timeout <= 3600 or not 1 <= options.jobs <= 256:
         raise Usage("--timeout: above 0, at most 3600; --jobs: 1 to 256")
     given = assignment.read(course, assignment.select(course, options.lessons))
+    for name in options.exclude:
+        overrides.koan_of(given.koans, name)
+    people = _roster(options)
     try:
-        names = [lesson.name for lesson in given.lessons]
-        entries = submissions.entries(options.submissions, names)
-    except submissions.Unusable as error:
-        raise Usage(str(error)) from None
-    known = None
-    if options.roster:
-        known = roster.match(entries, roster.read(options.roster))
-        entries = known.entries
+        hand_ins = open_export(options.submissions, Finder(course.lessons).lesson_of)
+    except Unusable as error:
+        raise Usage(clean(str(error))) from None
+    by_hand = overrides.read(options.out / BY_HAND)
     with _out(options.out, options.submissions):
         try:
-            return _grade(options, given, entries, known)
+            return _grade(options, given, hand_ins, people, by_hand)
         except GraderError as error:
             print(f"sensei: stopped: {clean(str(error))}", file=sys.stderr)
         except OSError as error:
@@ -124,7 +112,7 @@ def _check_machine() -> None:
     if sys.platform != "linux":
         raise Usage(
             "grading needs Linux, for its limits and its forks. Elsewhere, run it in "
-            "the container that README describes."
+            "the container that docs/grading.md describes."
         )
 
 
@@ -135,6 +123,15 @@ def _check_packages() -> None:
                 f"grading needs {package}, which is not installed: python -m pip "
                 'install "gradient-koans[grade]" (in a checkout: ".[grade]")'
             )
+
+
+def _roster(options: argparse.Namespace) -> Roster | None:
+    if options.roster is None:
+        return None
+    people = roster.read(options.roster, options.column or "")
+    if people.question:  # asked now, and not after all is graded
+        raise Usage(people.question)
+    return people
 
 
 def _grade_for_gradescope(course: Course, options: argparse.Namespace) -> int:
@@ -168,42 +165,104 @@ def _out(out: Path, submitted: Path) -> Iterator[None]:
         yield
 
 
+# ---------------------------------------------------------------------- a class
+
+
 def _grade(
     options: argparse.Namespace,
     given: Assignment,
-    entries: list[Entry],
-    known: Matched | None,
+    hand_ins: list[HandIn],
+    people: Roster | None,
+    by_hand: list[Override],
 ) -> int:
     started = time.monotonic()
+    answered = needs.read(options.out / NEEDS)
     with tempfile.TemporaryDirectory(prefix="sensei-") as scratch, _Bars() as bars:
+        submissions = _read(hand_ins, Finder(given.lessons), bars)
+        matched = matching.match(
+            hand_ins, people, answered, lambda hand_in: submissions[hand_in.key]
+        )
         how = Options(options.jobs, options.timeout, Path(scratch))
         with closing(Grader(given, how, bars)) as grader:
-            graded = grader.grade(entries)
-        if known:
-            nothing = grader.learner("", "", submissions.in_memory({}))
-            known.enter(graded, nothing)
-        bars.begin("writing", len(graded.learners))
-        _write(graded, options, known, bars)
-    _print_summary(graded, grader, time.monotonic() - started)
-    print(f"written to {options.out}: grades.csv, report.html, feedback/, results.json")
-    for line in known.told() if known else ():
-        print(line)
-    return INCOMPLETE if graded.is_incomplete else DONE
+            book = _graded(options, grader, submissions, matched, by_hand)
+        bars.begin("writing", len(book.records))
+        told, left_out = _write(options, grader, book, matched, people, bars)
+    print("\n".join([*_summary(book, grader, time.monotonic() - started), *told]))
+    print("\n".join(needs.lines(matched.needs, options.out / NEEDS)))
+    is_whole = not (matched.open_needs or left_out or book.is_incomplete)
+    return DONE if is_whole and not grader.trouble else INCOMPLETE
+
+
+def _read(
+    hand_ins: Sequence[HandIn], finder: Finder, bars: Progress
+) -> dict[str, Submission]:
+    bars.begin("reading hand-ins", len(hand_ins))
+    found = {}
+    for hand_in in hand_ins:
+        found[hand_in.key] = finder.find(hand_in)
+        bars.step()
+    return found
+
+
+def _graded(
+    options: argparse.Namespace,
+    grader: Grader,
+    submissions: dict[str, Submission],
+    matched: Matched,
+    by_hand: list[Override],
+) -> Gradebook:
+    answers = dict(zip(submissions, grader.grade([*submissions.values()]), strict=True))
+    nothing = grader.take(in_memory({}))
+    learners = [
+        (match, answers[match.hand_in.key] if match.hand_in else nothing)
+        for match in matched.matches
+    ]
+    koans = grader.skipped, options.exclude
+    return gradebook.make(grader.assignment, grader.book, learners, *koans, by_hand)
 
 
 def _write(
-    graded: Class, options: argparse.Namespace, known: Matched | None, bars: Progress
-) -> None:
-    from sensei.grading import report  # it needs jinja2
+    options: argparse.Namespace,
+    grader: Grader,
+    book: Gradebook,
+    matched: Matched,
+    people: Roster | None,
+    bars: Progress,
+) -> tuple[list[str], bool]:
+    """Write everything; gives what is to be told, and whether somebody is left out."""
+    from sensei.grading.out import packets, pages, report, results  # they need jinja2
 
-    out = options.out
-    how = sheets.graded_with(graded.assignment.course, options.timeout)
-    sheets.write_feedback(graded, out / "feedback", bars.step)
-    sheets.write_grades(graded, out / "grades.csv", known)
-    results = sheets.results(graded, how)
-    sheets.write_results(results, out / "results.json")
-    right = graded.assignment.right if options.with_answers else {}
-    report.write(results, right, out / "report.html")
+    out, course = options.out, grader.assignment.course
+    lines = matched.lines()
+    if people:
+        marks = {r.match.person: r.mark(pages.line(book, r)) for r in book.records}
+        asked = Asked(options.percent, options.by_lesson)
+        sheet = marks_back(people, marks.get, asked)
+        lines += _written(sheet, out)
+    numbers = [lesson.number for lesson, _ in book.lessons]
+    rows = [(record.match, record.mark()) for record in book.records]
+    with written(out / GRADES, "wb") as file:
+        file.write(grades_csv(rows, numbers, people))
+    with written(out / NEEDS, "wb") as file:
+        file.write(needs.as_csv(matched.needs))
+    sent = packets.write(book, out, bars.step)
+    how = results.graded_with(course, options.timeout, grader.fence)
+    results.write(book, how, out / "results.json")
+    left = [(need.hand_in, need.reason, need.what_to_do) for need in matched.open_needs]
+    report.write(book, how, out / "report.html", left, options.with_answers)
+    for packet in sent:
+        lines.append(f"{packet.path.name}: {packet.learners} learners; {packet.how}")
+        lines += [
+            f"  ! no feedback goes back to {w}: {why}" for w, why in packet.left_out
+        ]
+    lines.append(f"written to {out}: report.html, {GRADES}, results.json and the above")
+    return lines, any(packet.left_out for packet in sent)
+
+
+def _written(sheet: Sheet, out: Path) -> list[str]:
+    with written(out / sheet.name, "wb") as file:
+        file.write(sheet.data)
+    return sheet.lines()
 
 
 class _Bars(Progress):
@@ -233,33 +292,33 @@ class _Bars(Progress):
 # ------------------------------------------------------------------ on the screen
 
 
-def _print_summary(graded: Class, grader: Grader, seconds: float) -> None:
-    learners = graded.learners
-    cells = [graded.cells(learner) for learner in learners]
-    kinds = Counter(cell.kind for row in cells for cell in row)
-    koans = _count(len(graded.assignment.koans), "koan")
+def _summary(book: Gradebook, grader: Grader, seconds: float) -> Iterator[str]:
+    """Of those who handed in; the absent and test students are told apart."""
+    kinds = Counter(cell.kind for record in book.counted for cell in record.cells)
+    koans = points.count(len(grader.assignment.koans) - len(book.excluded), "koan")
     answers = sum(bool(entry.fill) for entry in grader.book.entries)
-    print(
-        f"{_count(len(learners), 'submission')}, {koans} each: "
+    yield (
+        f"{points.count(len(book.counted), 'hand-in')}, {koans} each: "
         f"{answers} distinct answers, in {seconds:.1f} s"
     )
-    if learners:
-        totals = sorted(map(marks.total, cells))
-        median, best = totals[len(totals) // 2][0], totals[-1][0]
-        out_of = max(most for _, most in totals)
-        print(f"points: median {median}, best {best}, of {out_of}")
-        print("koans: " + ", ".join(f"{n} {kind}" for kind, n in kinds.most_common()))
-    unread = [learner for learner in learners if learner.problem]
-    for learner in unread[:10]:
-        print(shortened(clean(f"not read: {learner.name}: {learner.problem}"), 100))
-    if len(unread) > 10:
-        print(f"... and {len(unread) - 10} more that could not be read: see grades.csv")
+    if of := book.statistics:
+        lower, median, upper = of.quartiles
+        yield (
+            f"points: mean {of.mean:.1f}, median {median:g} (half of the class between "
+            f"{lower:g} and {upper:g}), best {of.best:g}, of {of.out_of:g}"
+        )
+        yield "koans: " + ", ".join(f"{n} {kind}" for kind, n in kinds.most_common())
+    apart = {
+        "handed in nothing": len(book.absent),
+        "could not be read": len(book.unread),
+        "test students": len(book.test_students),
+        "pairs with similar wrong answers": len(book.similar),
+    }
+    if told := [f"{n} {what}" for what, n in apart.items() if n]:
+        yield f"apart from these: {', '.join(told)}"
+    yield f"fence: {grader.fence}"
     if kinds[Kind.UNGRADED]:
-        print(f"{kinds[Kind.UNGRADED]} koans are ungraded: the grader failed there.")
-        print("Run the same command again.")
+        yield f"{kinds[Kind.UNGRADED]} koans are ungraded: the grader failed there."
+        yield "Run the same command again."
     if grader.trouble:
-        print(f"the grader: {clean(grader.trouble)}")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+        yield f"the grader: {shortened(clean(grader.trouble), 300)}"

@@ -10,7 +10,7 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -36,15 +36,19 @@ LONGEST_ID, LONGEST_NAME = 60, 80
 
 
 class Mark(NamedTuple):
-    """What goes back to a platform for one learner."""
+    """What goes back to a platform for one learner.
+
+    ``by_lesson`` has points and how many there were to get; ``feedback_text`` is short
+    and plain: a line for a cell of a marks file.
+    """
 
     points: float
     out_of: float
-    by_lesson: dict[str, tuple[float, float]]
-    late: bool
-    handed_in: bool
-    feedback_text: str
-    flags: list[str]
+    by_lesson: Mapping[str, tuple[float, float]] = {}
+    late: bool = False
+    handed_in: bool = True
+    feedback_text: str = ""
+    flags: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Grading a class, from its entries to its marks. ``command`` is its only caller.
+"""Grading a class: from what was handed in to a verdict on each answer.
 
 First the canaries: the solutions have to score all points and the lessons as they
 were given none, through everything that a submission goes through. Then every
@@ -11,13 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sensei.grading import submissions
 from sensei.grading.answers import Reader, Taken
 from sensei.grading.assignment import Assignment, pristine
-from sensei.grading.book import Book, Entry
+from sensei.grading.book import Book
+from sensei.grading.gradebook import Answers
 from sensei.grading.judging import Judge
-from sensei.grading.marks import Class, Learner
-from sensei.grading.submissions import Submission, Unusable, in_memory
+from sensei.grading.lessons import Submission, in_memory
 from sensei.grading.workers import GraderError, Warm
 from sensei.verdicts import Kind
 
@@ -44,7 +43,11 @@ class Progress:
 
 
 class Grader:
-    """Grades submissions of an assignment; it holds a process that has to be closed."""
+    """Grades submissions of an assignment; it holds a process that has to be closed.
+
+    ``skipped`` are the koans that can't be run here, by their places; ``trouble`` is
+    what went wrong while answers were judged ("" if nothing did).
+    """
 
     def __init__(
         self,
@@ -58,6 +61,7 @@ class Grader:
         self.readers = [
             Reader(assignment, lesson, self.book) for lesson in assignment.lessons
         ]
+        self.skipped: set[int] = set()
         self.trouble = ""
 
         def start() -> Warm:
@@ -69,90 +73,62 @@ class Grader:
     def close(self) -> None:
         self._judge.close()
 
-    # ------------------------------------------------------------------- reading
-
-    def read(self, entry: submissions.Entry) -> Learner:
-        """Take a learner's answers, into the book; nothing is judged yet."""
-        names = [lesson.name for lesson in self.assignment.lessons]
-        try:
-            submission = submissions.read(entry.path, names)
-        except Unusable as reason:
-            return self.learner(entry.id, entry.name, in_memory({}), str(reason))
-        return self.learner(entry.id, entry.name, submission)
-
-    def learner(
-        self, id: str, name: str, submission: Submission, problem: str = ""
-    ) -> Learner:
-        """The record of one submission."""
+    def take(self, submission: Submission) -> Answers:
+        """Take a submission's answers, into the book; nothing is judged yet."""
         taken = [_taken(reader, submission) for reader in self.readers]
-        pairs = zip(self.readers, taken, strict=True)
-        return Learner(
-            id,
-            name,
-            problem,
+        pairs = list(zip(self.readers, taken, strict=True))
+        nothing = not submission.files and not submission.refused
+        return Answers(
             numbers=[number for one in taken for number in one.numbers],
-            remarks=(*submission.remarks, *(r for one in taken for r in one.remarks)),
-            changed=tuple(place for one in taken for place in one.changed),
-            absent=tuple(r.lesson.number for r, one in pairs if one is r.nothing),
+            changed=[place for one in taken for place in one.changed],
+            absent=[r.lesson.number for r, one in pairs if one is r.nothing],
+            remarks=[*submission.remarks, *(r for one in taken for r in one.remarks)],
+            problem="; ".join(submission.troubles) if nothing else "",
         )
 
-    # ------------------------------------------------------------------- judging
-
-    def judge(self, entries: Sequence[Entry]) -> None:
-        """Bring entries to their verdicts.
-
-        Raises GraderError where that can't be gone on with.
-        """
-        self._judge.judge(entries)
-
-    def check(self) -> set[int]:
-        """Judge the canaries; gives the koans that this machine can't run.
+    def check(self) -> None:
+        """Judge the canaries; finds the koans that this machine can't run.
 
         Raises CanaryError.
         """
-        lessons = self.assignment.lessons
+        lessons, koans = self.assignment.lessons, self.assignment.koans
         solved = {x.name: x.solution_path.read_bytes() for x in lessons}
         empty = {x.name: pristine(x) for x in lessons}
-        right = self.learner("solutions", "", in_memory(solved))
-        blank = self.learner("pristine", "", in_memory(empty))
-        self.judge(self.book.open())
-        graded = Class(self.assignment, self.book, [right, blank])
-        cells = graded.cells(right)
-        for cell in cells:
-            if cell.kind not in (Kind.PASSED, Kind.SKIPPED):
-                raise CanaryError(
-                    f"the solution of {cell.koan.name} ended as {cell.kind}: "
-                    f"{cell.entry.sentence}"
-                )
-        for cell in graded.cells(blank):
-            if cell.kind is not Kind.BLANK:
-                raise CanaryError(
-                    f"{cell.koan.name} untouched ended as {cell.kind}, not as blank"
-                )
-        return {k for k, cell in enumerate(cells) if cell.kind is Kind.SKIPPED}
+        right = self.take(in_memory(solved))
+        blank = self.take(in_memory(empty))
+        self._judge.judge(self.book.open())
+        for place, koan in enumerate(koans):
+            entry = self.book.entries[right.numbers[place]]
+            untouched = self.book.entries[blank.numbers[place]]
+            if entry.kind is Kind.SKIPPED:
+                self.skipped.add(place)
+            elif entry.kind is not Kind.PASSED:
+                said = f"ended as {entry.kind}: {entry.sentence}"
+                raise CanaryError(f"the solution of {koan.name} {said}")
+            if untouched.kind is not Kind.BLANK:
+                said = f"ended as {untouched.kind}, not as blank"
+                raise CanaryError(f"{koan.name} untouched {said}")
 
-    # --------------------------------------------------------------------- a class
-
-    def grade(self, entries: Sequence[submissions.Entry]) -> Class:
-        """Grade all entries.
+    def grade(self, submissions: Sequence[Submission]) -> list[Answers]:
+        """The answers of each submission, all of them judged.
 
         Raises CanaryError; trouble that comes later is told in ``trouble``.
         """
         begin = self.progress.begin
         begin("checking that grading works here", len(self.assignment.koans))
-        skipped = self.check()
-        begin("reading submissions", len(entries))
-        learners = []
-        for entry in entries:
-            learners.append(self.read(entry))
+        self.check()
+        begin("taking answers", len(submissions))
+        answers = []
+        for submission in submissions:
+            answers.append(self.take(submission))
             self.progress.step()
         waiting = self.book.open()
         begin("judging answers", len(waiting))
         try:
-            self.judge(waiting)
+            self._judge.judge(waiting)
         except GraderError as error:
             self.trouble = str(error)
-        return Class(self.assignment, self.book, learners, skipped)
+        return answers
 
 
 def _taken(reader: Reader, submission: Submission) -> Taken:

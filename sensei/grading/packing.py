@@ -12,7 +12,7 @@ from pathlib import Path
 
 import sensei
 from sensei.course import Course
-from sensei.grading.sheets import written
+from sensei.grading.out.files import written
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 Files = Mapping[str, bytes]  # by their paths in a course

@@ -20,13 +20,15 @@ from typing import Any
 
 from sensei import points
 from sensei.course import Course, CourseError
-from sensei.grading import assignment, marks, packing
+from sensei.grading import archives, assignment, gradebook, packing
 from sensei.grading.assignment import Assignment
+from sensei.grading.gradebook import Cell, Gradebook, Record
 from sensei.grading.grader import Grader, Options
-from sensei.grading.marks import Cell, Class, Learner
-from sensei.grading.sheets import TEMPLATES, written
+from sensei.grading.handins import HandIn, Platform
+from sensei.grading.lessons import Finder
+from sensei.grading.matching import Match
+from sensei.grading.out.files import TEMPLATES, written
 from sensei.grading.shown import clean, shortened
-from sensei.grading.submissions import Entry
 from sensei.verdicts import Kind
 
 RESULTS = "results.json"
@@ -42,19 +44,18 @@ SCRIPTS = ("setup.sh", "run_autograder")
 # ---------------------------------------------------------------- results.json
 
 
-def results(graded: Class) -> dict[str, Any]:
+def results(book: Gradebook) -> dict[str, Any]:
     """The one learner of a class, in the form of Gradescope's specification."""
-    [learner] = graded.learners
-    cells = graded.cells(learner)
+    [record] = book.records
     tests = [
         _test(cell, place)
-        for _, cells_of_lesson in marks.by_lesson(cells)
+        for _, cells_of_lesson in gradebook.by_lesson(record.cells)
         for place, cell in enumerate(cells_of_lesson, 1)
         if cell.kind is not Kind.SKIPPED
     ]
     if not tests:
         return failed("None of these koans can run on this grader.")
-    return _results("\n".join(map(_plain, _remarks(learner, cells))), tests)
+    return _results("\n".join(map(_plain, _remarks(record))), tests)
 
 
 def failed(why: str = "") -> dict[str, Any]:
@@ -105,15 +106,15 @@ def _output(cell: Cell) -> str:
     return "\n".join(map(_plain, parts))
 
 
-def _remarks(learner: Learner, cells: list[Cell]) -> Iterator[str]:
-    got, most = marks.total(cells)
+def _remarks(record: Record) -> Iterator[str]:
+    got, most = record.total
     yield f"{got} of {most} points."
-    yield from marks.flags(learner, cells)
+    yield from record.flags
     for kind, said in (
         ("skipped", "can't run on this grader, and counts for nobody"),
         ("ungraded", "the grader failed here; submit again"),
     ):
-        if names := [cell.koan.name for cell in cells if cell.kind == kind]:
+        if names := [cell.koan.name for cell in record.cells if cell.kind == kind]:
             yield f"{', '.join(names)}: {said}"
 
 
@@ -156,14 +157,18 @@ def guarded(folder: Path, grade: Callable[[], dict[str, Any]]) -> int:
 def grade_one(course: Course, options: argparse.Namespace) -> dict[str, Any]:
     """Grade one submission as ``sensei grade`` does; gives what is to be written."""
     given = assignment.read(course, assignment.select(course, options.lessons))
-    entry = Entry("submission", "submission", options.submissions)
+    node = archives.open_path(options.submissions)
+    hand_in = HandIn("submission", "submission", Platform.PLAIN, nodes=[node])
     with tempfile.TemporaryDirectory(prefix="sensei-") as scratch:
         how = Options(options.jobs, options.timeout, Path(scratch))
         with closing(Grader(given, how)) as grader:
-            graded = grader.grade([entry])
+            [answers] = grader.grade([Finder(given.lessons).find(hand_in)])
     if grader.trouble:
         print(f"the grader: {_plain(grader.trouble)}")
-    return results(graded)
+    match = Match(hand_in.key, hand_in.name, hand_in=hand_in)
+    return results(
+        gradebook.make(given, grader.book, [(match, answers)], grader.skipped)
+    )
 
 
 # ------------------------------------------------------------------------- the zip

@@ -12,8 +12,9 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from sensei.grading.gradebook import Mark
 from sensei.grading.matching import Match
 from sensei.grading.roster import (
     Dialect,
@@ -30,22 +31,6 @@ MANY = 250  # learners, from which on a Canvas site may be slow
 OF_CANVAS = {"sis user id", "sis login id", "integration id", "root account"}
 KEPT = ("EX", "EXCUSED", "N/A")  # in Canvas: excused, not assigned or hidden
 NO = {"no", "nein", "non", "nee", "nej", "nie", "não", "нет", "否"}
-
-
-@dataclass(frozen=True)
-class Mark:
-    """What one person's hand-in came to; ``by_lesson`` has points and their maximum.
-
-    ``feedback_text`` is short and plain: a line for a cell of a marks file.
-    """
-
-    points: float
-    out_of: float
-    by_lesson: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    late: bool = False
-    handed_in: bool = True
-    feedback_text: str = ""
-    flags: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from pathlib import Path
 from sensei.grading.gradebook import Gradebook, Record
 from sensei.grading.handins import HandIn, Id, Platform, Returned
 from sensei.grading.out import pages
-from sensei.grading.sheets import written
+from sensei.grading.out.files import written
 
 OURS = b"feedback of sensei grade"  # a comment in our zips
 EPOCH = (1980, 1, 1, 0, 0, 0)  # so that the same class makes the same zip

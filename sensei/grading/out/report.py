@@ -16,8 +16,8 @@ from typing import Any
 from sensei.grading import figures
 from sensei.grading.gradebook import Cell, Gradebook, Record, shown, title
 from sensei.grading.out.brackets import gives_away
+from sensei.grading.out.files import written
 from sensei.grading.out.markup import LONGEST_CODE, code, render
-from sensei.grading.sheets import written
 from sensei.grading.shown import clean, shortened
 from sensei.lesson import Koan
 from sensei.verdicts import Kind

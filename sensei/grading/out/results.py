@@ -13,7 +13,7 @@ from typing import Any
 
 from sensei.course import Course
 from sensei.grading.gradebook import Cell, Gradebook, Record
-from sensei.grading.sheets import written
+from sensei.grading.out.files import written
 from sensei.verdicts import Kind
 
 VERSION = 2
