@@ -122,6 +122,7 @@ class Made:
                 "versions": {"python": "3.12.0", "torch": "2.9.0"},
                 "arguments": {"device": ["cpu"]},
                 "seconds": 10.0,
+                "fence": "kernel fence: files, network, signals",
             },
             "lessons": self.lessons,
             "answers": list(self.answers.values()),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -174,15 +173,15 @@ def _grade(
     known: Matched | None,
 ) -> int:
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="sensei-") as scratch, _Bars() as bars:
-        how = Options(options.jobs, options.timeout, Path(scratch))
+    with _Bars() as bars:
+        how = Options(options.jobs, options.timeout)
         with closing(Grader(given, how, bars)) as grader:
             graded = grader.grade(entries)
         if known:
             nothing = grader.learner("", "", submissions.in_memory({}))
             known.enter(graded, nothing)
         bars.begin("writing", len(graded.learners))
-        _write(graded, options, known, bars)
+        _write(graded, options, known, grader.fence, bars)
     _print_summary(graded, grader, time.monotonic() - started)
     print(f"written to {options.out}: grades.csv, report.html, feedback/, results.json")
     for line in known.told() if known else ():
@@ -191,12 +190,16 @@ def _grade(
 
 
 def _write(
-    graded: Class, options: argparse.Namespace, known: Matched | None, bars: Progress
+    graded: Class,
+    options: argparse.Namespace,
+    known: Matched | None,
+    fence: str,
+    bars: Progress,
 ) -> None:
     from sensei.grading import report  # it needs jinja2
 
     out = options.out
-    how = sheets.graded_with(graded.assignment.course, options.timeout)
+    how = sheets.graded_with(graded.assignment.course, options.timeout, fence)
     sheets.write_feedback(graded, out / "feedback", bars.step)
     sheets.write_grades(graded, out / "grades.csv", known)
     results = sheets.results(graded, how)
@@ -256,6 +259,7 @@ def _print_summary(graded: Class, grader: Grader, seconds: float) -> None:
     if kinds[Kind.UNGRADED]:
         print(f"{kinds[Kind.UNGRADED]} koans are ungraded: the grader failed there.")
         print("Run the same command again.")
+    print(grader.fence)
     if grader.trouble:
         print(f"the grader: {clean(grader.trouble)}")
 

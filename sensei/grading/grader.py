@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from sensei.grading import submissions
 from sensei.grading.answers import Reader, Taken
@@ -24,11 +23,10 @@ from sensei.verdicts import Kind
 
 @dataclass(frozen=True)
 class Options:
-    """How to grade: workers at once, seconds for a koan, a folder for scraps."""
+    """How to grade: workers at once, seconds for a koan."""
 
     jobs: int
     seconds: float
-    scratch: Path
 
 
 class CanaryError(GraderError):
@@ -61,13 +59,18 @@ class Grader:
         self.trouble = ""
 
         def start() -> Warm:
-            return Warm(assignment, options.jobs, options.scratch)
+            return Warm(assignment, options.jobs)
 
         limits = options.jobs, options.seconds
         self._judge = Judge(assignment, start, *limits, self.progress.step)
 
     def close(self) -> None:
         self._judge.close()
+
+    @property
+    def fence(self) -> str:
+        """Which fence the answers were judged in, as it is told."""
+        return self._judge.fence
 
     # ------------------------------------------------------------------- reading
 

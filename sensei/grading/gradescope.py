@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -158,10 +157,10 @@ def grade_one(course: Course, options: argparse.Namespace) -> dict[str, Any]:
     """Grade one submission as ``sensei grade`` does; gives what is to be written."""
     given = assignment.read(course, assignment.select(course, options.lessons))
     entry = Entry("submission", "submission", options.submissions)
-    with tempfile.TemporaryDirectory(prefix="sensei-") as scratch:
-        how = Options(options.jobs, options.timeout, Path(scratch))
-        with closing(Grader(given, how)) as grader:
-            graded = grader.grade([entry])
+    how = Options(options.jobs, options.timeout)
+    with closing(Grader(given, how)) as grader:
+        graded = grader.grade([entry])
+    print(grader.fence)
     if grader.trouble:
         print(f"the grader: {_plain(grader.trouble)}")
     return results(graded)

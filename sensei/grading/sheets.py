@@ -143,8 +143,8 @@ def _koan(cell: Cell) -> str:
 # -------------------------------------------------------------------- results.json
 
 
-def graded_with(course: Course, seconds: float) -> dict[str, Any]:
-    """What answers ran on: versions, arguments, the time limit."""
+def graded_with(course: Course, seconds: float, fence: str) -> dict[str, Any]:
+    """What answers ran on: versions, arguments, the time limit, the fence."""
     found = {"python": platform.python_version(), "machine": platform.machine()}
     for package in sorted({module.partition(".")[0] for module in course.preload}):
         try:
@@ -152,7 +152,8 @@ def graded_with(course: Course, seconds: float) -> dict[str, Any]:
         except metadata.PackageNotFoundError:
             found[package] = "?"
     arguments = {name: list(values) for name, values in course.arguments.items()}
-    return {"versions": found, "arguments": arguments, "seconds": seconds}
+    how: dict[str, Any] = {"versions": found, "arguments": arguments}
+    return {**how, "seconds": seconds, "fence": fence}
 
 
 def results(graded: Class, how: Mapping[str, object]) -> dict[str, Any]:
