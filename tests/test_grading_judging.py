@@ -6,6 +6,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -18,7 +19,7 @@ from sensei.grading import workers
 from sensei.grading.assignment import Assignment, read, select
 from sensei.grading.book import Entry
 from sensei.grading.grader import CanaryError, Grader, Options
-from sensei.grading.workers import GraderError
+from sensei.grading.workers import GraderError, Warm
 from sensei.lesson import Koan
 from sensei.verdicts import Kind
 from sensei.watchdog import Limits
@@ -45,11 +46,8 @@ def tiny_assignment(folder: Path) -> Assignment:
 
 
 @contextmanager
-def grading(
-    given: Assignment, folder: Path, seconds: float = 5.0, jobs: int = 2
-) -> Iterator[Grader]:
-    folder.mkdir(exist_ok=True)
-    with closing(Grader(given, Options(jobs, seconds, folder))) as grader:
+def grading(given: Assignment, seconds: float = 5.0, jobs: int = 2) -> Iterator[Grader]:
+    with closing(Grader(given, Options(jobs, seconds))) as grader:
         yield grader
 
 
@@ -98,12 +96,12 @@ ROUGH = {
 
 
 @pytest.fixture(scope="module")
-def rough(given, tmp_path_factory) -> dict[str, Entry]:
+def rough(given) -> dict[str, Entry]:
     """All of them at once, side by side, as fills that the rules did not see."""
     os.environ["SECRET"] = "of the instructor"
     koan = place(given, "test_a_copy")
     entries = {name: Entry(koan, fill) for name, (fill, _) in ROUGH.items()}
-    with grading(given, tmp_path_factory.mktemp("rough"), seconds=1.5) as grader:
+    with grading(given, seconds=1.5) as grader:
         grader.judge(list(entries.values()))
     return entries
 
@@ -151,7 +149,7 @@ def _running(what: str) -> list[str]:
     return found
 
 
-def test_a_verdict_does_not_depend_on_the_company(given, tmp_path):
+def test_a_verdict_does_not_depend_on_the_company(given):
     """In any order, one or four at a time."""
     fills = {
         "test_a_sum": ["7919", "7900", "3", "9**9**9", "parts", "7000 + 919", "nan"],
@@ -164,7 +162,7 @@ def test_a_verdict_does_not_depend_on_the_company(given, tmp_path):
     for seed, jobs in ((1, 1), (2, 4), (3, 2)):
         entries = [Entry(place(given, n), f) for n, all in fills.items() for f in all]
         random.Random(seed).shuffle(entries)
-        with grading(given, tmp_path / str(seed), jobs=jobs) as grader:
+        with grading(given, jobs=jobs) as grader:
             grader.judge(entries)
         found.append({(e.koan, e.fill): (e.verdict, e.mistake) for e in entries})
     assert found[0] == found[1] == found[2]
@@ -178,11 +176,11 @@ def test_a_verdict_does_not_depend_on_the_company(given, tmp_path):
     }
 
 
-def test_every_argument_has_to_pass(given, tmp_path):
+def test_every_argument_has_to_pass(given):
     """[3, 3, 4] is right for the size 2, and not for 3."""
     koan = place(given, "test_who_grew")
     entries = [Entry(koan, "[3, 3, 4]"), Entry(koan, "[size + 1, size + 1, size + 2]")]
-    with grading(given, tmp_path) as grader:
+    with grading(given) as grader:
         grader.judge(entries)
     assert [entry.kind for entry in entries] == [Kind.WRONG, Kind.PASSED]
 
@@ -198,27 +196,35 @@ ODD = {
 }
 
 
-def test_nothing_an_answer_does_makes_the_maximum_smaller(given, tmp_path):
+def test_nothing_an_answer_does_makes_the_maximum_smaller(given):
     entries = [
         Entry(place(given, n), fill) for n, fills in ODD.items() for fill in fills
     ]
-    with grading(given, tmp_path, seconds=1.0) as grader:
+    with grading(given, seconds=1.0) as grader:
         grader.judge(entries)
     assert [entry for entry in entries if not entry.kind.counts] == []
 
 
-def test_skips_count_for_nobody(given, tmp_path):
-    with grading(given, tmp_path) as grader:
+def test_skips_count_for_nobody(given):
+    with grading(given) as grader:
         skipped = grader.check()
     assert skipped == {place(given, "test_lists_of_the_future")}
 
 
-def test_the_grader_starts_again_and_blames_nobody(given, tmp_path):
-    """What kills the warm process is not judged; everything else is."""
+def test_the_grader_starts_again_and_blames_nobody(given, monkeypatch):
+    """What is on its way when the warm process dies, twice, is not judged."""
     koan = place(given, "test_a_copy")
-    killer = Entry(koan, f"{OS}.kill({OS}.getppid(), 9)")
+    killer = Entry(koan, "'bad luck'")
+    send = Warm.send
+
+    def sent(self, message):
+        send(self, message)
+        if killer.fill in message["fills"]:
+            os.kill(self._process.pid, signal.SIGKILL)
+
+    monkeypatch.setattr(Warm, "send", sent)
     others = [Entry(koan, f"list(original) + [{n}][1:]") for n in range(5)]
-    with grading(given, tmp_path) as grader:
+    with grading(given) as grader:
         grader.judge([others[0], killer, *others[1:]])
     assert killer.kind is Kind.UNGRADED
     assert "The grader failed" in killer.sentence
@@ -231,7 +237,7 @@ def test_a_canary_that_dies_stops_everything(tmp_path):
     solution.write_text(solution.read_text().replace("7919", "7918"))
     again = read(broken.course, broken.lessons)
     with (
-        grading(again, tmp_path / "out") as grader,
+        grading(again) as grader,
         pytest.raises(CanaryError, match="of test_a_sum ended as wrong"),
     ):
         grader.check()
@@ -243,17 +249,17 @@ def test_a_course_that_can_not_be_imported(tmp_path):
     path.write_text(path.read_text().replace("\n\n\ndef", "\n\n1 / 0\n\n\ndef", 1))
     again = read(broken.course, broken.lessons)
     with (
-        grading(again, tmp_path / "out") as grader,
+        grading(again) as grader,
         pytest.raises(GraderError, match="ready: .*ZeroDivision"),
     ):
         grader.check()
 
 
-def test_an_unknown_parameter(tmp_path):
+def test_an_unknown_parameter():
     course = Course.load(HERE / "tiny_course")
     assert course is not None
     with (
-        grading(read(course, select(course, None)), tmp_path / "out") as grader,
+        grading(read(course, select(course, None))) as grader,
         pytest.raises(GraderError, match="parameter size"),
     ):
         grader.check()
@@ -271,11 +277,11 @@ def known(koan: Koan) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def real(tmp_path_factory) -> dict[tuple[Koan, str], Entry]:
+def real() -> dict[tuple[Koan, str], Entry]:
     """Some known answers to every other koan of the main path, read and judged."""
     given = read(COURSE, select(COURSE, None))
     entries = {}
-    with grading(given, tmp_path_factory.mktemp("real"), seconds=30.0) as grader:
+    with grading(given, seconds=30.0) as grader:
         for reader in grader.readers:
             for koan in list(reader.lesson.koans.values())[::2]:
                 for fill in known(koan):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import resource
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -23,6 +24,9 @@ from sensei.watchdog import Limits
 from sensei.work import Work
 
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
+OUTCOMES = frozenset(
+    (Kind.PASSED, Kind.WRONG, Kind.FAILED, Kind.ERROR, Kind.REFUSED, Kind.TIMEOUT)
+)
 Report = dict[str, str]
 
 
@@ -44,12 +48,18 @@ class Ready:
 
 
 class Bench:
-    """Raises what the import of a lesson raises; CourseError for an odd parameter."""
+    """Raises what the import of a lesson raises; CourseError for an odd parameter.
+
+    ``starting`` and ``skipping`` are the places of koans that start processes, and
+    that skip themselves, as ``warm_up`` saw their solutions do.
+    """
 
     def __init__(self, assignment: Assignment) -> None:
         assignment.course.find_helpers()
         bases = assignment.bases
         self.koans = [_ready(koan, bases[koan.lesson]) for koan in assignment.koans]
+        self.starting: set[int] = set()
+        self.skipping = {n for n, ready in enumerate(self.koans) if ready.skip}
 
     def warm_up(self, limits: Limits) -> None:
         """Run every solution, so that what is lazy has happened, and every example.
@@ -57,10 +67,24 @@ class Bench:
         The first call of some functions takes longer than ten koans. Whether the
         solutions pass is for the canaries to say.
         """
-        for ready in self.koans:
-            if not ready.skip:
-                for arguments in ready.runs:
-                    _warm_up(ready, arguments, limits)
+        for place, ready in enumerate(self.koans):
+            if ready.skip:
+                continue
+            before = _of_children()
+            for arguments in ready.runs:
+                if _warm_up(ready, arguments, limits).skipped is not None:
+                    self.skipping.add(place)
+            if _of_children() != before:
+                self.starting.add(place)
+
+    def kinds(self, place: int) -> frozenset[Kind]:
+        """What a koan can come to, whatever its worker says.
+
+        Code that skips its koan, where the solution does not, would be worth more
+        than code that fails. No code of a learner's is in a run of predictions.
+        """
+        may_skip = place in self.skipping or self.koans[place].koan.note.is_prediction
+        return OUTCOMES | {Kind.SKIPPED} if may_skip else OUTCOMES
 
     def judged(self, place: int, fills: list[str], limits: Limits) -> list[Report]:
         """The verdicts on answers to a koan: one of code, or many predictions."""
@@ -102,7 +126,12 @@ def _skip_reason(attempt: Attempt) -> str:
     return ""
 
 
-def _warm_up(ready: Ready, arguments: Arguments, limits: Limits) -> None:
+def _of_children() -> int:
+    """What changes when a process that was started here has ended: its page faults."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt
+
+
+def _warm_up(ready: Ready, arguments: Arguments, limits: Limits) -> Outcome:
     assert ready.koan.solution
     solution = ready.base.example(ready.koan, ready.koan.solution.text)
     outcome = run(solution, arguments, limits)
@@ -110,6 +139,7 @@ def _warm_up(ready: Ready, arguments: Arguments, limits: Limits) -> None:
         for number, mistake in enumerate(ready.koan.note.mistakes):
             if not mistake.spelled:
                 diagnosis.example_outcome(outcome, number)
+    return outcome
 
 
 # ------------------------------------------------------------------------ verdicts

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -177,12 +176,12 @@ def _grade(
 ) -> int:
     started = time.monotonic()
     answered = needs.read(options.out / NEEDS)
-    with tempfile.TemporaryDirectory(prefix="sensei-") as scratch, _Bars() as bars:
+    with _Bars() as bars:
         submissions = _read(hand_ins, Finder(given.lessons), bars)
         matched = matching.match(
             hand_ins, people, answered, lambda hand_in: submissions[hand_in.key]
         )
-        how = Options(options.jobs, options.timeout, Path(scratch))
+        how = Options(options.jobs, options.timeout)
         with closing(Grader(given, how, bars)) as grader:
             book = _graded(options, grader, submissions, matched, by_hand)
         bars.begin("writing", len(book.records))
@@ -316,7 +315,7 @@ def _summary(book: Gradebook, grader: Grader, seconds: float) -> Iterator[str]:
     }
     if told := [f"{n} {what}" for what, n in apart.items() if n]:
         yield f"apart from these: {', '.join(told)}"
-    yield f"fence: {grader.fence}"
+    yield grader.fence
     if kinds[Kind.UNGRADED]:
         yield f"{kinds[Kind.UNGRADED]} koans are ungraded: the grader failed there."
         yield "Run the same command again."

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from sensei.grading.answers import Reader, Taken
 from sensei.grading.assignment import Assignment, pristine
@@ -23,11 +22,10 @@ from sensei.verdicts import Kind
 
 @dataclass(frozen=True)
 class Options:
-    """How to grade: workers at once, seconds for a koan, a folder for scraps."""
+    """How to grade: workers at once, seconds for a koan."""
 
     jobs: int
     seconds: float
-    scratch: Path
 
 
 class CanaryError(GraderError):
@@ -65,13 +63,18 @@ class Grader:
         self.trouble = ""
 
         def start() -> Warm:
-            return Warm(assignment, options.jobs, options.scratch)
+            return Warm(assignment, options.jobs)
 
         limits = options.jobs, options.seconds
         self._judge = Judge(assignment, start, *limits, self.progress.step)
 
     def close(self) -> None:
         self._judge.close()
+
+    @property
+    def fence(self) -> str:
+        """Which fence the answers were judged in, as it is told."""
+        return self._judge.fence
 
     def take(self, submission: Submission) -> Answers:
         """Take a submission's answers, into the book; nothing is judged yet."""

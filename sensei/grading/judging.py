@@ -1,8 +1,8 @@
 """Judging: which answers go to which worker, and what is tried again.
 
 The predictions of a koan go together, code one by one. What does not come to a
-verdict is tried once more by itself, with nothing beside it, before it counts:
-a busy machine is nobody's mistake. What then fails with nobody's answer to
+verdict, or to an error, is tried once more by itself, with nothing beside it, before
+it counts: a busy machine is nobody's mistake. What then fails with nobody's answer to
 blame stays ungraded.
 """
 
@@ -42,6 +42,7 @@ class Judge:
         self.jobs = jobs
         self.seconds = seconds
         self.step = step
+        self.fence = "none: nothing was run"
         self._warm: Warm | None = None
         self._restarts = 0
 
@@ -102,6 +103,7 @@ class Judge:
     def _running(self) -> Warm:
         if self._warm is None:
             self._warm = self.start()
+            self.fence = self._warm.fence
         return self._warm
 
     def _death(self) -> Message:
@@ -120,7 +122,7 @@ class Judge:
             return False
         is_prediction = self._is_prediction(task[0].koan)
         kinds = {report["kind"] for report in reports}
-        if Kind.TIMEOUT in kinds or (is_prediction and Kind.ERROR in kinds):
+        if kinds & {Kind.TIMEOUT, Kind.ERROR}:  # a neighbour may have taken it all
             message.update(how="reported", what=reports[0]["sentence"])
             return False
         for entry, report in zip(task, reports, strict=True):

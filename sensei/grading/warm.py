@@ -7,7 +7,8 @@ it ends, with all its workers, when its pipe is closed.
 
 A pass is evidence: a worker writes its report, behind a token that it was given
 for this one job, on a pipe of its own after the koan has returned. How a
-process ended proves nothing.
+process ended proves nothing. What is in the report is read as if an answer had
+written it: it can say of its own job what a koan can come to, and no more.
 """
 
 from __future__ import annotations
@@ -19,19 +20,23 @@ import json
 import os
 import secrets
 import selectors
+import shutil
 import signal
+import tempfile
 import time
 import warnings
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sensei import processes
 from sensei.course import Course
-from sensei.grading import limits
+from sensei.grading import fence
 from sensei.grading.assignment import Assignment
 from sensei.grading.bench import Bench
+from sensei.grading.fence import Fence
 from sensei.processes import Pipe, Process
 from sensei.watchdog import Limits
 
@@ -39,6 +44,7 @@ MAX_OUTPUT = 64 * 1024  # bytes that are kept of what a worker prints
 MAX_REPORT = 8 * 1024**2
 MORE_SECONDS = 0.1  # for each answer of a job
 LONGEST = 500  # characters of an exception
+LONGEST_SENTENCE = 20_000
 GRACE = 2.0  # seconds after a time limit, for a worker to say so itself
 
 Message = dict[str, Any]
@@ -74,6 +80,8 @@ class Worker:
     process: Process
     report: Pipe
     output: Pipe
+    folder: str | None
+    kinds: Collection[str]
 
     def result(self, status: int) -> Message:
         """What became of the job, going by the worker's own words alone."""
@@ -82,16 +90,41 @@ class Worker:
         if self.process.is_late or status == -signal.SIGXCPU:
             message = {"how": "timeout"}
         elif token == self.token.encode() and rest.endswith(b"\n"):
-            message = {"how": "done", **json.loads(rest)}
+            message = words(rest, self.kinds) or message
         output = self.output.data.decode("utf-8", "replace")
         return {"id": self.job["id"], "output": output, **message}
+
+
+def words(data: bytes, kinds: Collection[str]) -> Message | None:
+    """What a report says, if it is one: an answer may have written it."""
+    try:
+        match json.loads(data):
+            case {"reports": list(reports), **rest} if not rest:
+                return {"how": "done", "reports": [_plain(r, kinds) for r in reports]}
+            case {"how": "raised", "what": str(what), **rest} if not rest:
+                return {"how": "raised", "what": what[:LONGEST]}
+    except (ValueError, RecursionError):
+        pass
+    return None
+
+
+def _plain(report: object, kinds: Collection[str]) -> dict[str, str]:
+    match report:
+        case {"kind": str(kind), "sentence": str(sentence), "mistake": str(mistake)}:
+            if kind in kinds:
+                texts = sentence[:LONGEST_SENTENCE], mistake[:LONGEST_SENTENCE]
+                return {"kind": kind, "sentence": texts[0], "mistake": texts[1]}
+    raise ValueError("no verdict that a koan can come to")
 
 
 class Foreman:
     """Hands jobs to workers, as many at a time as asked for, and ends late ones."""
 
-    def __init__(self, bench: Bench, jobs: int, source: int, sink: int) -> None:
+    def __init__(
+        self, bench: Bench, fence: Fence, jobs: int, source: int, sink: int
+    ) -> None:
         self.bench = bench
+        self.fence = fence
         self.jobs = jobs
         self.source = source
         self.sink = sink
@@ -100,8 +133,6 @@ class Foreman:
         self.selector = selectors.DefaultSelector()
         self.selector.register(source, selectors.EVENT_READ)
         self._unread = b""
-        self._mapped = limits.mapped()
-        self._threads = limits.threads_of_this_user()
 
     def run(self) -> None:
         """Until the pipe is closed."""
@@ -131,12 +162,16 @@ class Foreman:
     def _begin(self, job: Message) -> None:
         token = secrets.token_hex(16)
         report_pipe, output = Pipe(MAX_REPORT), Pipe(MAX_OUTPUT)
+        place = job["koan"]
+        folder = tempfile.mkdtemp() if place in self.bench.starting else None
 
         def work() -> int:
             gc.disable()  # it would touch, and so copy, all that was frozen
-            limits.limit(job["seconds"], self._mapped, self._threads)
-            words = json.dumps(report(self.bench, job))
-            write(report_pipe.sink, f"{token}\n{words}\n".encode())
+            self.waiting.clear()  # the answers of others
+            self.workers.clear()
+            self.fence.close(job["seconds"], folder)
+            told = json.dumps(report(self.bench, job))
+            write(report_pipe.sink, f"{token}\n{told}\n".encode())
             return 0
 
         seconds = job["seconds"] + MORE_SECONDS * len(job["fills"]) + GRACE
@@ -149,8 +184,12 @@ class Foreman:
             for pipe in (report_pipe, output):
                 pipe.close_sink()
                 pipe.close()
+            _remove(folder)
             return
-        self.workers.append(Worker(job, token, process, report_pipe, output))
+        kinds = self.bench.kinds(place)
+        self.workers.append(
+            Worker(job, token, process, report_pipe, output, folder, kinds)
+        )
         for pipe in (report_pipe, output):
             pipe.close_sink()
             self.selector.register(pipe, selectors.EVENT_READ)
@@ -166,6 +205,7 @@ class Foreman:
         self.workers.remove(worker)
         self._tell(worker.result(status))
         processes.bury_orphans(other.process for other in self.workers)
+        _remove(worker.folder)
 
     def _until_somebody_is_late(self) -> float | None:
         ends = [worker.process.deadline or 0.0 for worker in self.workers]
@@ -175,7 +215,46 @@ class Foreman:
         write(self.sink, json.dumps(message).encode() + b"\n")
 
 
-def get_ready(setup: Message) -> Bench:
+def _remove(folder: str | None) -> None:
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+# ----------------------------------------------------------------------- beforehand
+
+
+def fenced(course: Course, bench: Bench) -> tuple[Fence, str]:
+    """The fence, and which of it holds here: tried out in forks of this process."""
+    around = Fence.around(course)
+    usual = _tried(around)
+    if not bench.starting:
+        return around, fence.summary(usual)
+    folder = tempfile.mkdtemp()
+    starting = _tried(around, folder)
+    if fence.NETWORK not in starting:
+        around = replace(around, apart=False)
+        starting = _tried(around, folder)
+    _remove(folder)
+    return around, fence.summary(usual, starting)
+
+
+def _tried(around: Fence, folder: str | None = None) -> frozenset[str]:
+    pipe = Pipe(100)
+
+    def work() -> int:
+        write(pipe.sink, " ".join(around.close(GRACE, folder)).encode())
+        return 0
+
+    process = processes.fork(work, seconds=GRACE, keep=[pipe.sink])
+    pipe.close_sink()
+    while process.ended() is None:
+        time.sleep(0.001)
+    pipe.read()
+    pipe.close()
+    return frozenset(pipe.data.decode().split())
+
+
+def get_ready(setup: Message) -> tuple[Bench, Fence, str]:
     """Import all that workers need, run the solutions, and settle down."""
     course = Course.load(Path(setup["root"]))
     assert course is not None
@@ -188,7 +267,7 @@ def get_ready(setup: Message) -> Bench:
         bench.warm_up(Limits(course.seconds))
     gc.collect()
     gc.freeze()
-    return bench
+    return bench, *fenced(course, bench)
 
 
 def main() -> None:
@@ -196,13 +275,13 @@ def main() -> None:
     source, sink = setup["source"], setup["sink"]
     processes.adopt_orphans()
     try:
-        bench = get_ready(setup)
+        bench, around, holds = get_ready(setup)
     except BaseException as error:
-        words = {"ready": False, "what": f"{type(error).__name__}: {error}"}
-        write(sink, json.dumps(words).encode() + b"\n")
+        told = {"ready": False, "what": f"{type(error).__name__}: {error}"}
+        write(sink, json.dumps(told).encode() + b"\n")
         return
-    write(sink, b'{"ready": true}\n')
-    foreman = Foreman(bench, setup["jobs"], source, sink)
+    write(sink, json.dumps({"ready": True, "fence": holds}).encode() + b"\n")
+    foreman = Foreman(bench, around, setup["jobs"], source, sink)
     try:
         foreman.run()
     finally:

@@ -6,6 +6,7 @@ import json
 import os
 import queue
 import subprocess
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -29,10 +30,11 @@ class GraderError(Exception):
 class Warm:
     """One warm process. It is started at once, and ends with ``close``.
 
-    Raises GraderError if it can't get ready.
+    ``fence`` says which fence its workers are in. Raises GraderError if it can't get
+    ready.
     """
 
-    def __init__(self, assignment: Assignment, jobs: int, scratch: Path) -> None:
+    def __init__(self, assignment: Assignment, jobs: int) -> None:
         self._messages: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         source, self._to = os.pipe()
         self._from, sink = os.pipe()
@@ -43,12 +45,13 @@ class Warm:
             "source": source,
             "sink": sink,
         }
+        self._scratch = Scratch()
         self._process = processes.spawn(
             ["-m", "sensei.grading.warm"],
             json.dumps(setup),
             pass_fds=(source, sink),
-            cwd=scratch,
-            env=_environment(scratch),
+            cwd=self._scratch.path,
+            env=_environment(self._scratch.path),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -60,6 +63,7 @@ class Warm:
             self.close()
             why = (hello or {}).get("what", "it ended")
             raise GraderError(f"the process that runs koans can't get ready: {why}")
+        self.fence: str = hello["fence"]
 
     def send(self, message: Message) -> None:
         data = json.dumps(message).encode() + b"\n"
@@ -84,12 +88,32 @@ class Warm:
         self._process.extend(END)
         while self._process.ended() is None:
             time.sleep(0.005)
+        self._scratch.remove()
 
     def _listen(self) -> None:
         with os.fdopen(self._from, "rb") as lines:
             for line in lines:
                 self._messages.put(json.loads(line))
         self._messages.put(None)
+
+
+class Scratch:
+    """A temporary folder that goes when it is removed, or when this process is gone,
+    however it ended: then a shell is still there to do it.
+    """
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="sensei-")).resolve()
+        self._broom = subprocess.Popen(
+            ["/bin/sh", "-c", 'cat; cd /; exec rm -rf -- "$0"', self.path],
+            stdin=subprocess.PIPE,  # it ends with this process
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def remove(self) -> None:
+        self._broom.communicate()
 
 
 def _environment(scratch: Path) -> dict[str, str]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from importlib import metadata
@@ -159,10 +158,10 @@ def grade_one(course: Course, options: argparse.Namespace) -> dict[str, Any]:
     given = assignment.read(course, assignment.select(course, options.lessons))
     node = archives.open_path(options.submissions)
     hand_in = HandIn("submission", "submission", Platform.PLAIN, nodes=[node])
-    with tempfile.TemporaryDirectory(prefix="sensei-") as scratch:
-        how = Options(options.jobs, options.timeout, Path(scratch))
-        with closing(Grader(given, how)) as grader:
-            [answers] = grader.grade([Finder(given.lessons).find(hand_in)])
+    how = Options(options.jobs, options.timeout)
+    with closing(Grader(given, how)) as grader:
+        [answers] = grader.grade([Finder(given.lessons).find(hand_in)])
+    print(grader.fence)
     if grader.trouble:
         print(f"the grader: {_plain(grader.trouble)}")
     match = Match(hand_in.key, hand_in.name, hand_in=hand_in)
