@@ -12,15 +12,15 @@
 # --read-only        the course, its solutions and the engine can't be changed
 # --cap-drop ALL, no-new-privileges
 #                    nobody in it is root (see USER) or can become it
-# --pids-limit 512   a fork bomb stays inside; one worker may have 64 processes
+# --pids-limit 512   a flood of processes stays inside; one worker may have 64 threads
 # --memory 4g        for all of it: 1 GB, and 1 GB more for each of --jobs, which is
 #                    what a worker may take before it is ended
 # --cpus 2           and --jobs 2: a container sees all of the machine's cores
 # --tmpfs /tmp       scraps: forgotten with the container
 #
 # It does not protect from a hole in the kernel or in Docker, nor the grades/ of one
-# class from an answer in it: that is what the rules for answers and the workers'
-# own limits are for. A roster is mounted as a further volume, read-only.
+# class from an answer in it: that is what the fence around each worker is for, which
+# holds in here as well. A roster is mounted as a further volume, read-only.
 
 FROM python:3.12-slim
 

@@ -549,6 +549,8 @@ ATTACKS = {
         "optimizer.load_state_dict({'step': 1})",
         "scheduler.load_state_dict({'step': 1})",
         "scaler.load_state_dict({})",
+        "optim.lr_scheduler.LRScheduler.state_dict(optimizer)",  # anything's __dict__
+        "model.state_dict()",  # an OrderedDict: Sequential takes names from it
         "model.apply(print)",
         "model.add_module('x', model)",
         "model.register_module('x', model)",
@@ -601,6 +603,7 @@ ATTACKS = {
         "torch.nn.functional.torch.save(p, 'x')",
         "torch.optim.optimizer.torch",
         "nn.ParameterDict({'x': p})",  # writes attributes by name
+        "nn.ModuleDict({'__deepcopy__': model})",  # whose hook gets its memo
         "nn.DataParallel(model)",
         "F.math",
         "nn.functional.importlib",
@@ -1246,7 +1249,6 @@ def at_hand() -> Iterator[object]:
         model,
         model[0],
         model[1],
-        torch.nn.ModuleDict(),
         torch.nn.ParameterList(),
     )
     yield from (optimizer, optimizer.state, optimizer.param_groups, optimizer.step)

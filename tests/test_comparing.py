@@ -55,6 +55,17 @@ def shaken(draw, value):
     return value
 
 
+def test_what_was_found_is_no_approx():
+    """An answer can make one that equals everything, and leave it in a list."""
+    everything = pytest.approx(0.0, abs=math.inf)
+    assert everything == 5.0
+    for found, expected in ((everything, 5.0), ([everything, 1], [5.0, 1])):
+        assert not equal(found, expected)
+        assert not equal(found, expected, {"rel": 1.0})
+        assert not predicted(found, expected, None)
+    assert not equal(pytest.approx({"p": 1.0}), {"p": 1.0})
+
+
 @quick
 @given(st.data(), VALUES, VALUES)
 def test_values_are_equal_as_in_python_with_tuples_for_lists(data, one, other):
