@@ -200,6 +200,9 @@ def test_a_koan_that_went_to_another_lesson_takes_its_answer_along(mine, newer, 
     assert code == 0 and "new: koans/test_05_moved.py" in told
     assert text(mine, "test_05_moved") == before
     assert not (mine.main / f"{ONE}.py").exists()  # pytest would run it as before
+    with zipfile.ZipFile(mine.root / "before-update.zip") as archive:
+        assert len(set(archive.namelist())) == len(archive.namelist())
+        assert f"koans/{ONE}.py" in archive.namelist()
 
 
 def test_line_ends_stay_as_the_learner_has_them(mine, newer, update):

@@ -250,6 +250,7 @@ def _run(course: Course, options: argparse.Namespace) -> int:
     files = handout(course, assignment.read(course, lessons).lessons, reveal)
     koans = check(files)
     try:
+        out.parent.mkdir(parents=True, exist_ok=True)
         if is_zip:
             top = {f"{out.stem}/{name}": data for name, data in files.items()}
             packing.write_zip(out, top)
