@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 Tolerance = Mapping[str, Any] | None
-APPROX = type(pytest.approx(0.0)).__bases__[0]
 NEAR = 1e-5  # in which the outcomes of two runs may differ
 
 SIGNS: dict[type[ast.cmpop], str] = {
@@ -44,7 +43,7 @@ def equal(found: Any, expected: Any, tolerance: Tolerance = None) -> bool:
 
     Nothing that was found is an ``approx``: one can be made that equals everything.
     """
-    if isinstance(found, APPROX):
+    if type(found).__name__.startswith("Approx"):  # whatever release of pytest
         return False
     if is_list(found) or is_list(expected):
         if not (is_list(found) and is_list(expected)) or len(found) != len(expected):

@@ -250,7 +250,8 @@ def _write(
     left = [(need.hand_in, need.reason, need.what_to_do) for need in matched.open_needs]
     report.write(book, how, out / "report.html", left, options.with_answers)
     for packet in sent:
-        lines.append(f"{packet.path.name}: {packet.learners} learners; {packet.how}")
+        said = f"{packet.path.name}: {points.count(packet.learners, 'learner')}"
+        lines.append("; ".join(filter(None, [said, packet.how])))
         lines += [
             f"  ! no feedback goes back to {w}: {why}" for w, why in packet.left_out
         ]
@@ -307,14 +308,15 @@ def _summary(book: Gradebook, grader: Grader, seconds: float) -> Iterator[str]:
             f"{lower:g} and {upper:g}), best {of.best:g}, of {of.out_of:g}"
         )
         yield "koans: " + ", ".join(f"{n} {kind}" for kind, n in kinds.most_common())
-    apart = {
-        "handed in nothing": len(book.absent),
-        "could not be read": len(book.unread),
-        "test students": len(book.test_students),
-        "pairs with similar wrong answers": len(book.similar),
-    }
-    if told := [f"{n} {what}" for what, n in apart.items() if n]:
-        yield f"apart from these: {', '.join(told)}"
+    apart = [f"{len(book.absent)} handed in nothing"] if book.absent else []
+    apart += [f"{len(book.unread)} could not be read"] if book.unread else []
+    tests, pairs = len(book.test_students), len(book.similar)
+    apart += [points.count(tests, "test student")] if tests else []
+    if apart:
+        yield f"apart from these: {', '.join(apart)}"
+    if pairs:
+        pairs_ = points.count(pairs, "pair")
+        yield f"similar wrong answers: {pairs_} of learners, see report.html"
     yield grader.fence
     if kinds[Kind.UNGRADED]:
         yield f"{kinds[Kind.UNGRADED]} koans are ungraded: the grader failed there."

@@ -13,6 +13,8 @@ from enum import StrEnum
 
 from sensei.grading.archives import Node
 
+TYPED = "typed into the platform; koans are taken from files only"  # a remark
+
 
 class Platform(StrEnum):
     """Where an export comes from; ``PLAIN`` is a folder that somebody made."""

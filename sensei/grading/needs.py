@@ -81,7 +81,7 @@ def lines(needs: Sequence[Need], where: Path) -> list[str]:
     """For the screen: how many are open, and the first of them."""
     left = [need for need in needs if need.is_open]
     if not left:
-        return []
+        return ["Needs you: 0"]
     named = [clean(f"- {need.hand_in}: {need.reason}") for need in left[:LISTED]]
     more = [f"... and {len(left) - LISTED} more"] if len(left) > LISTED else []
     head = f"Needs you: {len(left)} (all, and what to do: {where})"
