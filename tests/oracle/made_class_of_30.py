@@ -312,7 +312,7 @@ def changed_outside() -> Lessons:
     return changed(
         lessons(right),
         ("01", "(p - 0.8).pow(2)\n", "(p - 0.9).pow(2)\n"),
-        ("02", "    assert wipe(new) is None\n", ""),
+        ("02", "    assert wipe(new(0.5, 1.0)) is None\n", ""),
         ("03", "def test_two_ways", "@mark.skip\ndef test_two_ways"),
         ("04", "import torch\n", "import os\nimport torch\n"),
         ("05", "    assert ", "    x = 5\n    assert "),

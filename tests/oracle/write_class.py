@@ -47,7 +47,7 @@ def keep(out: Path, folder: Path) -> None:
     text = json.dumps(answers, indent=1, ensure_ascii=False)
     (folder / "answers.json").write_text(ADDRESS.sub("0x...", text) + "\n", "utf-8")
     for name in FEEDBACK:
-        shutil.copy(out / "feedback" / f"{name}.md", folder / f"feedback_{name}.md")
+        shutil.copy(out / "feedback" / f"{name}.html", folder / f"feedback_{name}.html")
 
 
 def main(folder: Path) -> None:
