@@ -294,14 +294,6 @@ def test_every_run_writes_the_page(tiny, capsys):
     assert (desk.out / "report.html").read_text("utf-8") == first
 
 
-def test_an_empty_class_is_graded_to_an_empty_page(tiny, capsys):
-    from test_grading_command import Desk
-
-    desk = Desk(tiny, capsys)
-    assert desk.grade() == 0
-    assert "no submission" in (desk.out / "report.html").read_text("utf-8")
-
-
 # -------------------------------------------------------------------- in a browser
 
 needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium here")

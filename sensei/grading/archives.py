@@ -1,18 +1,25 @@
 """What is in a folder or an archive, as one tree: folders, zips, tars, one in another.
 
 Nothing is unpacked into a folder, and no link is followed. Names are as the learner
-saw them, whatever the zip's maker did to them.
+saw them, whatever the zip's maker did to them. ``exports`` looks for hand-ins in the
+tree, ``lessons`` for files.
 """
 
 from __future__ import annotations
 
+import bz2
 import contextlib
+import gzip
+import io
+import lzma
 import os
 import re
 import stat
 import struct
 import tarfile
 import tempfile
+import unicodedata
+import weakref
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -20,24 +27,34 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-MAX_ENTRIES = 300_000  # of one archive: a virtual environment has 22,000
-MAX_DIRECTORY = 64 * 1024**2  # bytes of a zip's table of contents
+MAX_ENTRIES = 300_000  # of one archive, or hand-in: a virtual environment has 22,000
+MAX_DIRECTORY = 32 * 1024**2  # bytes of a zip's table of contents
 MAX_NESTED = 1024**3  # bytes of an archive in an archive
-MAX_UNPACKED = 2 * 1024**3  # bytes of a tar, which has to be read to be searched
+MAX_UNPACKED = 4 * 1024**3  # bytes of a tar, which has to be read to be searched
+MAX_KEPT = 1024**2  # bytes of a file in a tar; no larger one is anybody's lesson
+MAX_HEADER = 1024**2  # bytes of a name in a tar
 IN_MEMORY = 32 * 1024**2  # bytes of a nested archive; a larger one is put on disk
 MAX_DEPTH = 30  # folders in folders
 ARCHIVES_DEEP = 4
+MAX_ARCHIVES = 200  # in one hand-in
 
 ZIP = (".zip",)
 TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+OTHER_ARCHIVES = (".rar", ".7z", ".zipx", ".sit", ".sitx", ".ace", ".arj", ".tar.zst")
+MORE_FILES = f"it has more than {MAX_ENTRIES:,} files; not all were looked at"
+NO_FILE = "it is no ordinary file"
+AGAIN = "ask for it again"
 LINK = "it is a link; links are not followed"
-OTHER_ARCHIVES = (".rar", ".7z", ".gz", ".bz2", ".xz", ".zipx", ".sit", ".ace", ".arj")
 # What is never a learner's own: searched by nobody.
 NOT_SEARCHED = frozenset(
     (  # noqa: SIM905 (words read better as words)
-        "__MACOSX __pycache__ node_modules site-packages dist-packages venv env build "
-        "dist Thumbs.db desktop.ini"
+        "__MACOSX __pycache__ node_modules site-packages dist-packages Thumbs.db "
+        "desktop.ini"
     ).split()
+)
+ENVIRONMENT = ("pyvenv.cfg", "conda-meta")  # beside these, an environment's folders:
+ITS_FOLDERS = frozenset(
+    "bin etc include lib lib64 share ssl Include Lib Library Scripts".split()  # noqa: SIM905
 )
 
 
@@ -53,32 +70,36 @@ def is_hidden(name: str) -> bool:
 class Node:
     """A file, or a folder or archive, which has ``inside``; that raises Unusable.
 
-    ``read`` gives a file's bytes, at most so many.
+    ``read`` gives a file's bytes, at most so many; it raises Unusable, too. What has
+    neither has a ``refusal``, which says why.
     """
 
     name: str
     inside: Callable[[], list[Node]] | None = field(default=None, compare=False)
     read: Callable[[int], bytes] | None = field(default=None, compare=False)
     is_archive: bool = False
+    refusal: str = ""
 
     @property
     def stem(self) -> str:
         """Its name without what says which kind of archive it is."""
-        return stem(self.name) if self.is_archive else self.name
-
-
-def stem(name: str) -> str:
-    ends = sorted((*ZIP, *TAR), key=len, reverse=True)
-    end = next((end for end in ends if name.lower().endswith(end)), "")
-    return name[: len(name) - len(end)] or name
+        if self.inside is not None and not self.is_archive:
+            return self.name
+        ends = sorted((*ZIP, *TAR, *OTHER_ARCHIVES), key=len, reverse=True)
+        end = next((end for end in ends if self.name.lower().endswith(end)), "")
+        return self.name[: len(self.name) - len(end)] or self.name
 
 
 def open_path(path: Path) -> Node:
-    """A folder, an archive or a file on disk; raises Unusable."""
+    """A folder, an archive or a file on disk; raises Unusable.
+
+    The path itself may be a link: whoever grades has named it.
+    """
     try:
-        return _on_disk(path, path.lstat().st_mode, 0)
-    except OSError as error:
-        raise Unusable(f"{path}: {error.strerror}") from None
+        real = path.resolve(strict=True)
+        return _on_disk(real, real.lstat().st_mode, 0)
+    except (OSError, RuntimeError) as error:
+        raise Unusable(f"{path}: {_why(error)}") from None
 
 
 # --------------------------------------------------------------------- on disk
@@ -86,12 +107,13 @@ def open_path(path: Path) -> Node:
 
 def _on_disk(path: Path, mode: int, depth: int) -> Node:
     name = os.fsencode(path.name).decode("utf-8", "backslashreplace")
+    name = unicodedata.normalize("NFC", name)
     if stat.S_ISLNK(mode):
-        return Node(name, read=_refusing(LINK))
+        return Node(name, refusal=LINK)
     if stat.S_ISDIR(mode):
         return Node(name, inside=lambda: _in_folder(path, depth))
     if not stat.S_ISREG(mode):
-        return Node(name, read=_refusing("it is no ordinary file"))
+        return Node(name, refusal=NO_FILE)
     return _file(name, lambda: _open_on_disk(path), 0)
 
 
@@ -102,7 +124,7 @@ def _in_folder(folder: Path, depth: int) -> list[Node]:
         inside = sorted(folder.iterdir(), key=lambda path: os.fsencode(path.name))
         return [_on_disk(path, path.lstat().st_mode, depth + 1) for path in inside]
     except OSError as error:
-        raise Unusable(f"{folder.name} can't be read: {error.strerror}") from None
+        raise Unusable(f"it can't be read ({_why(error)})") from None
 
 
 def _open_on_disk(path: Path) -> IO[bytes]:
@@ -111,15 +133,12 @@ def _open_on_disk(path: Path) -> IO[bytes]:
     return open(os.open(path, flags), "rb")
 
 
-def _refusing(reason: str) -> Callable[[int], bytes]:
-    def read(most: int) -> bytes:
-        raise Unusable(reason)
-
-    return read
-
-
 def _file(name: str, opened: Callable[[], IO[bytes]], archives: int) -> Node:
-    """A file, by its name an archive or not."""
+    """A file, by its name an archive or not; it is in so many archives."""
+    look = _in_zip if name.lower().endswith(ZIP) else None
+    look = _in_tar if name.lower().endswith(TAR) else look
+    if look is not None:
+        return Node(name, lambda: _in_archive(opened, look, archives), is_archive=True)
 
     def read(most: int) -> bytes:
         try:
@@ -128,16 +147,12 @@ def _file(name: str, opened: Callable[[], IO[bytes]], archives: int) -> Node:
         except _BROKEN as error:
             raise Unusable(f"it can't be read ({_why(error)})") from None
 
-    look = _in_zip if name.lower().endswith(ZIP) else None
-    look = _in_tar if name.lower().endswith(TAR) else look
-    if look is None:
-        return Node(name, read=read)
-    return Node(name, lambda: _nested(opened, look, archives), read, True)
+    return Node(name, read=read)
 
 
 _BROKEN = (
-    *(OSError, EOFError, ValueError, IndexError, RuntimeError, NotImplementedError),
-    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, struct.error),
+    *(OSError, EOFError, ValueError, IndexError, RuntimeError, OverflowError),
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error),
 )
 
 
@@ -145,29 +160,49 @@ def _why(error: BaseException) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
-def _nested(
+# -------------------------------------------------------------------- archives
+
+
+def _in_archive(
     opened: Callable[[], IO[bytes]],
     look: Callable[[IO[bytes], int], list[Node]],
     archives: int,
 ) -> list[Node]:
+    """What is in an archive. A zip stays open as long as there is use for it."""
     if archives >= ARCHIVES_DEEP:
-        raise Unusable(f"it has more than {ARCHIVES_DEEP} archives in one another")
+        raise Unusable(f"it is one of more than {ARCHIVES_DEEP} archives in another")
     try:
-        file = opened()
-        return look(file if archives == 0 else _seekable(file), archives + 1)
+        file = opened() if archives == 0 else _seekable(opened)
+        with contextlib.ExitStack() as stack:
+            stack.callback(file.close)
+            inside = look(file, archives + 1)
+            if look is _in_zip:
+                stack.pop_all()
+            return inside
     except _BROKEN as error:
-        raise Unusable(f"it is a broken archive ({_why(error)})") from None
+        raise Unusable(f"it is a broken archive ({_why(error)}); {AGAIN}") from None
 
 
-def _seekable(file: IO[bytes]) -> IO[bytes]:
+class _Spool(tempfile.SpooledTemporaryFile[bytes]):
+    """A copy in memory, or, if it is large, on disk; gone with its last reader."""
+
+    def __init__(self) -> None:
+        super().__init__(IN_MEMORY)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def _seekable(opened: Callable[[], IO[bytes]]) -> IO[bytes]:
     """An archive out of an archive, to be read here and there."""
-    copy: Any = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 (it is kept)
+    copy: Any = _Spool()
     left = MAX_NESTED
-    while block := file.read(1 << 20):
-        left -= len(block)
-        if left < 0:
-            raise Unusable(f"it is an archive of more than {MAX_NESTED >> 20} MB")
-        copy.write(block)
+    with opened() as file:
+        while block := file.read(1 << 20):
+            left -= len(block)
+            if left < 0:
+                raise Unusable(f"it is an archive of more than {MAX_NESTED >> 20} MB")
+            copy.write(block)
     copy.seek(0)
     return copy  # type: ignore[no-any-return]
 
@@ -178,11 +213,11 @@ def _seekable(file: IO[bytes]) -> IO[bytes]:
 def _in_zip(file: IO[bytes], archives: int) -> list[Node]:
     _check_directory(file)
     archive = zipfile.ZipFile(file)
-    members = [(_name(one), one) for one in archive.infolist()]
+    weakref.finalize(archive, file.close)
     return _tree(
         (name, _member(archive, one, name.rpartition("/")[2], archives))
-        for name, one in members
-        if not one.is_dir() and not name.endswith("/")
+        for one in archive.infolist()
+        for name in [_name(one)]
     )
 
 
@@ -193,9 +228,9 @@ def _check_directory(file: IO[bytes]) -> None:
     end = file.read()
     at = end.rfind(b"PK\x05\x06")
     if at < 0 or len(end) < at + 22:
-        raise Unusable("it is a broken zip (its end is missing)")
+        raise Unusable(f"it is a broken zip (its end is missing); {AGAIN}")
     count, directory = struct.unpack("<HL", end[at + 10 : at + 16])
-    if end[max(0, at - 20) : at][:4] == b"PK\x06\x07":
+    if end[max(0, at - 20) : at][:4] == b"PK\x06\x07":  # for huge archives: zip64
         [where] = struct.unpack("<Q", end[at - 12 : at - 4])
         file.seek(where if where < start + at else 0)
         count, directory = struct.unpack("<QQ", file.read(56)[32:48])
@@ -210,82 +245,172 @@ def _name(member: zipfile.ZipInfo) -> str:
     if not member.flag_bits & 0x800:
         with contextlib.suppress(UnicodeError):
             name = name.encode("cp437").decode("utf-8")
-    return name.replace("\\", "/")
+    return unicodedata.normalize("NFC", name.replace("\\", "/"))
 
 
 def _member(
     archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, archives: int
-) -> Node:
+) -> Node | None:
+    if not name:
+        return None
     if stat.S_ISLNK(member.external_attr >> 16):
-        return Node(name, read=_refusing(LINK))
+        return Node(name, refusal=LINK)
     if member.flag_bits & 0x1:
-        return Node(name, read=_refusing("it is encrypted"))
+        return Node(name, refusal="it is encrypted; ask for it without a password")
     return _file(name, lambda: archive.open(member), archives)
 
 
 # ------------------------------------------------------------------------ tars
 
+_COMPRESSED: tuple[tuple[bytes, Callable[[Any], Any]], ...] = (
+    (b"\x1f\x8b", gzip.open),
+    (b"BZh", bz2.open),
+    (b"\xfd7zXZ", lzma.open),
+)
+_ABOUT_THE_NEXT = (
+    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+)
+
 
 def _in_tar(file: IO[bytes], archives: int) -> list[Node]:
     """A tar has to be read as a whole to be searched, so what is small is kept."""
-    found: list[tuple[str, Node]] = []
-    with tarfile.open(fileobj=file, mode="r:*") as archive:
-        for member in archive:
-            if member.offset_data + member.size > MAX_UNPACKED:
-                raise Unusable(f"it unpacks to more than {MAX_UNPACKED >> 20} MB")
-            if len(found) > MAX_ENTRIES:
-                raise Unusable(f"it has more than {MAX_ENTRIES:,} files")
-            name = member.name.rpartition("/")[2]
-            hidden = any(map(is_hidden, member.name.removeprefix("./").split("/")))
-            if member.issym() or member.islnk():
-                found.append((member.name, Node(name, read=_refusing(LINK))))
-            elif member.isfile() and not hidden:
-                copy = archive.extractfile(member)
-                assert copy is not None
-                kept = _seekable(copy)
-                found.append((member.name, _file(name, _again(kept), archives)))
-    return _tree(found)
+    kept: Any = _Spool()
+    with _decompressed(file) as stream:
+        return _tree(
+            (path, _tar_member(path, member, stream, kept, archives))
+            for path, member in _tar_headers(stream)
+        )
 
 
-def _again(kept: IO[bytes]) -> Callable[[], IO[bytes]]:
-    class Kept:
-        """The same file once more, from its start; it stays open."""
+def _decompressed(file: IO[bytes]) -> IO[bytes]:
+    magic = file.read(6)
+    file.seek(0)
+    for start, opened in _COMPRESSED:
+        if magic.startswith(start):
+            return opened(file)  # type: ignore[no-any-return]
+    return file
 
-        def __enter__(self) -> IO[bytes]:
-            kept.seek(0)
-            return kept
 
-        def __exit__(self, *_: object) -> None: ...
+def _tar_headers(stream: IO[bytes]) -> Iterator[tuple[str, tarfile.TarInfo]]:
+    """The members of a tar; who asks for the next has to have read this one's bytes.
 
-        def read(self, most: int = -1) -> bytes:
-            return kept.read(most)
+    tarfile's own reader takes a header's word for how much memory it needs.
+    """
+    name, left = "", MAX_UNPACKED
+    for _ in range(MAX_ENTRIES):
+        header = stream.read(tarfile.BLOCKSIZE)
+        if not header.strip(b"\0"):
+            return
+        member = tarfile.TarInfo.frombuf(header, "utf-8", "backslashreplace")
+        left -= member.size
+        if member.size < 0 or left < 0:
+            raise Unusable(f"it unpacks to more than {MAX_UNPACKED >> 30} GB")
+        if member.type in _ABOUT_THE_NEXT:
+            name = _long_name(stream, member) or name
+        else:
+            yield name or member.name, member
+            name = ""
+    raise Unusable(f"it has more than {MAX_ENTRIES:,} files")
 
-    def opened() -> Any:
-        kept.seek(0)
-        return Kept()
 
-    return opened
+def _long_name(stream: IO[bytes], member: tarfile.TarInfo) -> str:
+    """The name that a header has for the next member; "" if it has none."""
+    text = io.BytesIO()
+    if member.size > MAX_HEADER:
+        raise Unusable(f"it has a name of {member.size >> 20} MB")
+    _copy(stream, member.size, text)
+    data = text.getvalue()
+    if member.type == tarfile.XHDTYPE:
+        found = re.search(rb"(?:^|\n)\d+ path=([^\n]*)\n", data)
+        data = found[1] if found else b""
+    elif member.type != tarfile.GNUTYPE_LONGNAME:
+        data = b""
+    return data.rstrip(b"\0").decode("utf-8", "backslashreplace")
+
+
+def _tar_member(
+    path: str, member: tarfile.TarInfo, stream: IO[bytes], kept: Any, archives: int
+) -> Node | None:
+    name = unicodedata.normalize("NFC", path.rpartition("/")[2])
+    if member.isdir():
+        return None
+    if member.issym() or member.islnk():
+        return Node(name, refusal=LINK)
+    if member.isdev():
+        return Node(name, refusal=NO_FILE)
+    if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE):
+        raise Unusable(
+            f"it has something in it that is no file ({path}); ask for a zip"
+        )
+    most = MAX_NESTED if name.lower().endswith((*ZIP, *TAR)) else MAX_KEPT
+    is_kept = member.size <= most and not any(map(is_hidden, _parts(path)))
+    start = kept.seek(0, os.SEEK_END)
+    _copy(stream, member.size, kept if is_kept else None)
+    if not is_kept:
+        return Node(name, refusal=f"it has more than {most >> 20} MB")
+    return _file(name, lambda: _Part(kept, start, member.size), archives)
+
+
+def _copy(stream: IO[bytes], size: int, to: Any) -> None:
+    """So many bytes, and what fills up their last block."""
+    left = size
+    while left > 0:
+        block = stream.read(min(left, 1 << 20))
+        if not block:
+            raise EOFError("it ends too early")
+        if to is not None:
+            to.write(block)
+        left -= len(block)
+    stream.read(-size % tarfile.BLOCKSIZE)
+
+
+class _Part(io.RawIOBase, IO[bytes]):
+    """A part of a file, read from its start; closing it leaves the file open."""
+
+    def __init__(self, file: IO[bytes], start: int, size: int) -> None:
+        self._file, self._at, self._end = file, start, start + size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._file.seek(self._at)
+        data = self._file.read(min(len(buffer), self._end - self._at))
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
 
 
 # ------------------------------------------------------------------------ trees
 
 
-def _tree(members: Iterable[tuple[str, Node]]) -> list[Node]:
-    """Members by their paths as folders in folders, in the order of names."""
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part not in ("", ".")]
+
+
+def _tree(members: Iterable[tuple[str, Node | None]]) -> list[Node]:
+    """Members by their paths as folders in folders, in the order of names.
+
+    None is a folder, or something of no use. What is in hidden folders is left out.
+    """
     top: dict[str, Any] = {}
     for path, node in members:
-        if path.startswith("/") or re.match(r"[A-Za-z]:", path):
+        parts = _parts(path)
+        if path.startswith("/") or re.match(r"[A-Za-z]:", path) or ".." in parts:
             raise Unusable(f"it has a path that leads out of it ({path})")
-        parts = [part for part in path.split("/") if part not in ("", ".")]
-        if ".." in parts:
-            raise Unusable(f"it has a path that leads out of it ({path})")
-        if not parts or len(parts) > MAX_DEPTH:
-            raise Unusable(f"its folders are more than {MAX_DEPTH} deep")
         folder = top
-        for part in parts[:-1]:
-            below = folder.setdefault(part, {})
-            folder = below if isinstance(below, dict) else {}
-        folder[parts[-1]] = node
+        for depth, part in enumerate(parts if node is None else parts[:-1]):
+            if not isinstance(folder.setdefault(part, {}), dict):
+                folder[part] = {}  # a folder that some maker wrote down as a file
+            if is_hidden(part):
+                break
+            if depth >= MAX_DEPTH:
+                raise Unusable(f"its folders are more than {MAX_DEPTH} deep")
+            folder = folder[part]
+        else:
+            if node is not None and not isinstance(folder.get(parts[-1]), dict):
+                folder[parts[-1]] = node
     return _nodes(top)
 
 
@@ -300,26 +425,51 @@ def _inside(below: dict[str, Any]) -> Callable[[], list[Node]]:
     return lambda: _nodes(below)
 
 
-def files(nodes: Iterable[Node], where: str = "") -> Iterator[tuple[str, Node]]:
+# -------------------------------------------------------------------- searching
+
+
+def files(nodes: Iterable[Node]) -> Iterator[tuple[str, Node]]:
     """Every file that a learner may have made, with its path; archives are entered.
 
-    What can't be entered or is of no use comes as a file that raises when it is read.
+    What can't be entered comes as a file that is refused.
     """
-    nodes = list(nodes)
-    if any(node.name == "pyvenv.cfg" for node in nodes):
-        return
-    for node in nodes:
+    left = {"files": MAX_ENTRIES, "archives": MAX_ARCHIVES}
+    return _files(nodes, "", left)
+
+
+def _files(
+    nodes: Iterable[Node], where: str, left: dict[str, int]
+) -> Iterator[tuple[str, Node]]:
+    for node in searched(nodes):
         path = where + node.name
-        if is_hidden(node.name):
-            continue
         if node.inside is None:
+            left["files"] -= 1
+            if left["files"] < 0:
+                continue
             yield path, node
+            if not left["files"]:
+                yield path, _refused(node, MORE_FILES)
             continue
+        left["archives"] -= node.is_archive
         try:
+            if left["archives"] < 0 and node.is_archive:
+                raise Unusable(f"it is one of more than {MAX_ARCHIVES} archives")
             inside = node.inside()
+            if node.is_archive and not inside:
+                raise Unusable(f"it is an empty archive; {AGAIN}")
         except Unusable as reason:
-            yield path, Node(node.name, read=_refusing(str(reason)))
-            continue
-        if node.is_archive and not inside:
-            yield path, Node(node.name, read=_refusing("it is an empty archive"))
-        yield from files(inside, f"{path}/")
+            yield path, _refused(node, str(reason))
+        else:
+            yield from _files(inside, f"{path}/", left)
+
+
+def _refused(node: Node, reason: str) -> Node:
+    return Node(node.name, refusal=reason)
+
+
+def searched(nodes: Iterable[Node]) -> list[Node]:
+    """Without what is hidden, and without a virtual environment's own folders."""
+    nodes = list(nodes)
+    is_environment = any(node.name in ENVIRONMENT for node in nodes)
+    left_out = ITS_FOLDERS if is_environment else frozenset()
+    return [n for n in nodes if not is_hidden(n.name) and n.name not in left_out]

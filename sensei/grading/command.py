@@ -15,13 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from sensei.course import Course, CourseError
-from sensei.grading import assignment, gradescope, marks, roster, sheets, submissions
+from sensei.grading import assignment, gradescope, marks, roster, sheets
+from sensei.grading.archives import Unusable
 from sensei.grading.assignment import Assignment
+from sensei.grading.exports import open_export
 from sensei.grading.grader import Grader, Options, Progress
+from sensei.grading.handins import HandIn
+from sensei.grading.lessons import Finder, in_memory
 from sensei.grading.marks import Class
 from sensei.grading.roster import Matched
 from sensei.grading.shown import clean, shortened
-from sensei.grading.submissions import Entry
 from sensei.grading.workers import GraderError
 from sensei.verdicts import Kind
 
@@ -41,7 +44,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser.add_argument(
         "submissions",
         type=Path,
-        help="a folder with a folder or zip per learner; or one",
+        help="what a platform gave, as downloaded or opened; or a folder of hand-ins",
     )
     parser.add_argument(
         "--out",
@@ -101,10 +104,10 @@ def _run(course: Course, options: argparse.Namespace) -> int:
         raise Usage("--timeout: above 0, at most 3600; --jobs: 1 to 256")
     given = assignment.read(course, assignment.select(course, options.lessons))
     try:
-        names = [lesson.name for lesson in given.lessons]
-        entries = submissions.entries(options.submissions, names)
-    except submissions.Unusable as error:
-        raise Usage(str(error)) from None
+        found = open_export(options.submissions, Finder(course.lessons).lesson_of)
+    except Unusable as error:
+        raise Usage(clean(str(error))) from None
+    entries = roster.named(found)
     known = None
     if options.roster:
         known = roster.match(entries, roster.read(options.roster))
@@ -170,7 +173,7 @@ def _out(out: Path, submitted: Path) -> Iterator[None]:
 def _grade(
     options: argparse.Namespace,
     given: Assignment,
-    entries: list[Entry],
+    entries: list[HandIn],
     known: Matched | None,
 ) -> int:
     started = time.monotonic()
@@ -179,7 +182,7 @@ def _grade(
         with closing(Grader(given, how, bars)) as grader:
             graded = grader.grade(entries)
         if known:
-            nothing = grader.learner("", "", submissions.in_memory({}))
+            nothing = grader.learner("", "", in_memory({}))
             known.enter(graded, nothing)
         bars.begin("writing", len(graded.learners))
         _write(graded, options, known, bars)
@@ -248,11 +251,11 @@ def _print_summary(graded: Class, grader: Grader, seconds: float) -> None:
         out_of = max(most for _, most in totals)
         print(f"points: median {median}, best {best}, of {out_of}")
         print("koans: " + ", ".join(f"{n} {kind}" for kind, n in kinds.most_common()))
-    unread = [learner for learner in learners if learner.problem]
-    for learner in unread[:10]:
-        print(shortened(clean(f"not read: {learner.name}: {learner.problem}"), 100))
-    if len(unread) > 10:
-        print(f"... and {len(unread) - 10} more that could not be read: see grades.csv")
+    troubles = [(who.name, said) for who in learners for said in who.troubles]
+    for name, said in troubles[:10]:
+        print(shortened(clean(f"look at {name}: {said}"), 100))
+    if len(troubles) > 10:
+        print(f"... and {len(troubles) - 10} more to look at: see grades.csv")
     if kinds[Kind.UNGRADED]:
         print(f"{kinds[Kind.UNGRADED]} koans are ungraded: the grader failed there.")
         print("Run the same command again.")

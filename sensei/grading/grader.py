@@ -1,4 +1,4 @@
-"""Grading a class, from its entries to its marks. ``command`` is its only caller.
+"""Grading a class, from its hand-ins to its marks. ``command`` is its only caller.
 
 First the canaries: the solutions have to score all points and the lessons as they
 were given none, through everything that a submission goes through. Then every
@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sensei.grading import submissions
 from sensei.grading.answers import Reader, Taken
 from sensei.grading.assignment import Assignment, pristine
 from sensei.grading.book import Book, Entry
+from sensei.grading.handins import HandIn
 from sensei.grading.judging import Judge
+from sensei.grading.lessons import Finder, Submission, in_memory
 from sensei.grading.marks import Class, Learner
-from sensei.grading.submissions import Submission, Unusable, in_memory
 from sensei.grading.workers import GraderError, Warm
 from sensei.verdicts import Kind
 
@@ -58,6 +58,7 @@ class Grader:
         self.readers = [
             Reader(assignment, lesson, self.book) for lesson in assignment.lessons
         ]
+        self.finder = Finder(assignment.lessons)
         self.trouble = ""
 
         def start() -> Warm:
@@ -71,25 +72,18 @@ class Grader:
 
     # ------------------------------------------------------------------- reading
 
-    def read(self, entry: submissions.Entry) -> Learner:
+    def read(self, hand_in: HandIn) -> Learner:
         """Take a learner's answers, into the book; nothing is judged yet."""
-        names = [lesson.name for lesson in self.assignment.lessons]
-        try:
-            submission = submissions.read(entry.path, names)
-        except Unusable as reason:
-            return self.learner(entry.id, entry.name, in_memory({}), str(reason))
-        return self.learner(entry.id, entry.name, submission)
+        return self.learner(hand_in.key, hand_in.name, self.finder.find(hand_in))
 
-    def learner(
-        self, id: str, name: str, submission: Submission, problem: str = ""
-    ) -> Learner:
+    def learner(self, id: str, name: str, submission: Submission) -> Learner:
         """The record of one submission."""
         taken = [_taken(reader, submission) for reader in self.readers]
         pairs = zip(self.readers, taken, strict=True)
         return Learner(
             id,
             name,
-            problem,
+            troubles=tuple(submission.troubles),
             numbers=[number for one in taken for number in one.numbers],
             remarks=(*submission.remarks, *(r for one in taken for r in one.remarks)),
             changed=tuple(place for one in taken for place in one.changed),
@@ -133,18 +127,18 @@ class Grader:
 
     # --------------------------------------------------------------------- a class
 
-    def grade(self, entries: Sequence[submissions.Entry]) -> Class:
-        """Grade all entries.
+    def grade(self, hand_ins: Sequence[HandIn]) -> Class:
+        """Grade a class.
 
         Raises CanaryError; trouble that comes later is told in ``trouble``.
         """
         begin = self.progress.begin
         begin("checking that grading works here", len(self.assignment.koans))
         skipped = self.check()
-        begin("reading submissions", len(entries))
+        begin("reading submissions", len(hand_ins))
         learners = []
-        for entry in entries:
-            learners.append(self.read(entry))
+        for hand_in in hand_ins:
+            learners.append(self.read(hand_in))
             self.progress.step()
         waiting = self.book.open()
         begin("judging answers", len(waiting))

@@ -22,12 +22,13 @@ from typing import Any
 import sensei
 from sensei.course import Course, CourseError
 from sensei.grading import assignment, marks
+from sensei.grading.archives import Unusable, open_path
 from sensei.grading.assignment import Assignment
 from sensei.grading.grader import Grader, Options
+from sensei.grading.handins import HandIn, Platform
 from sensei.grading.marks import Cell, Class, Learner
 from sensei.grading.sheets import TEMPLATES, written
 from sensei.grading.shown import clean, shortened
-from sensei.grading.submissions import Entry
 from sensei.verdicts import Kind
 
 RESULTS = "results.json"
@@ -157,11 +158,15 @@ def guarded(folder: Path, grade: Callable[[], dict[str, Any]]) -> int:
 def grade_one(course: Course, options: argparse.Namespace) -> dict[str, Any]:
     """Grade one submission as ``sensei grade`` does; gives what is to be written."""
     given = assignment.read(course, assignment.select(course, options.lessons))
-    entry = Entry("submission", "submission", options.submissions)
+    hand_in = HandIn("submission", "submission", Platform.GRADESCOPE)
+    try:
+        hand_in.nodes.append(open_path(options.submissions))
+    except Unusable as reason:
+        hand_in.troubles.append(str(reason))
     with tempfile.TemporaryDirectory(prefix="sensei-") as scratch:
         how = Options(options.jobs, options.timeout, Path(scratch))
         with closing(Grader(given, how)) as grader:
-            graded = grader.grade([entry])
+            graded = grader.grade([hand_in])
     if grader.trouble:
         print(f"the grader: {_plain(grader.trouble)}")
     return results(graded)

@@ -13,6 +13,8 @@ from enum import StrEnum
 
 from sensei.grading.archives import Node
 
+TYPED = "typed into the platform; koans are taken from files only"  # a remark
+
 
 class Platform(StrEnum):
     """Where an export comes from; ``PLAIN`` is a folder that somebody made."""
@@ -56,7 +58,8 @@ class HandIn:
     ``key`` is its name in the export, and no other's; ``name`` what it shows of a
     person; ``ids`` what it is matched by. ``nodes`` are its files and folders, which
     nobody has looked into yet. ``troubles`` are what needs a person, ``remarks`` what
-    the sheet should say; ``returned`` is for the way back.
+    the sheet should say; ``returned`` is for the way back. ``members`` are the ids of
+    each, where a platform names all who handed in together.
     """
 
     key: str
@@ -69,3 +72,4 @@ class HandIn:
     late: bool = False
     is_group: bool = False
     returned: tuple[Returned, ...] = ()
+    members: tuple[Mapping[Id, str], ...] = ()

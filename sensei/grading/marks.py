@@ -16,15 +16,15 @@ from sensei.verdicts import Kind
 class Learner:
     """One learner.
 
-    ``numbers`` are those of the answers in the book, a koan each. ``problem`` is
-    why the whole submission could not be read ("" if it could); ``remarks`` are
-    about its files; ``changed`` are the koans changed outside the blank, and
-    ``absent`` the lessons that were not handed in.
+    ``numbers`` are those of the answers in the book, a koan each. ``troubles`` are
+    what needs a person, such as what could not be read; ``remarks`` are about its
+    files; ``changed`` are the koans changed outside the blank, and ``absent`` the
+    lessons that were not handed in.
     """
 
     id: str
     name: str
-    problem: str = ""
+    troubles: tuple[str, ...] = ()
     numbers: list[int] = field(default_factory=list)
     remarks: tuple[str, ...] = ()
     changed: tuple[int, ...] = ()
@@ -61,9 +61,9 @@ class Class:
 
     @property
     def is_incomplete(self) -> bool:
-        """Whether a submission could not be read, or the grader failed somewhere."""
+        """Whether a submission needs a person, or the grader failed somewhere."""
         return any(
-            learner.problem
+            learner.troubles
             or any(cell.kind is Kind.UNGRADED for cell in self.cells(learner))
             for learner in self.learners
         )
@@ -99,9 +99,9 @@ def percent(points: int, out_of: int) -> str:
 
 def flags(learner: Learner, cells: list[Cell]) -> list[str]:
     """What an instructor should know beside the marks."""
-    said = [f"could not be read: {learner.problem}"] if learner.problem else []
+    said = [f"to be looked at: {trouble}" for trouble in learner.troubles]
     said += learner.remarks
-    if learner.absent and not learner.problem:
+    if learner.absent:
         said.append(f"not handed in: lesson {', '.join(learner.absent)}")
     if names := [cell.koan.name for cell in cells if cell.changed]:
         said.append(f"changed outside the blank: {', '.join(names)}")

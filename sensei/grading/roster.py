@@ -14,14 +14,14 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from sensei.course import CourseError
+from sensei.grading.handins import HandIn, Id
 from sensei.grading.marks import Class, Learner
 from sensei.grading.shown import clean, shortened
-from sensei.grading.submissions import Entry
 
 MAX_BYTES = 8 * 1024**2
 DELIMITERS = ",;\t|"
@@ -31,11 +31,6 @@ FIRST_NAME = ("first name", "firstname", "given name", "first")
 LAST_NAME = ("last name", "lastname", "surname", "family name", "last")
 IDENTIFIES = re.compile(r"\b(e-?mail|login|user ?name|user|sis|number|github|id)\b")
 OWN_COLUMNS = re.compile(r"id|name|total|max|percent|flags|lesson_.*")
-
-CANVAS = re.compile(r"(?P<name>.+?)_(?:LATE_)?(?P<user>\d+)_\d+_.+")
-MOODLE = re.compile(
-    r"(?P<name>.+)_(?P<number>\d+)_assignsubmission_(?:file|onlinetext)(?:_.*)?"
-)
 
 
 class RosterError(CourseError):
@@ -54,8 +49,7 @@ class Person:
     @cached_property
     def file_id(self) -> str:
         """Its id as the name of a file."""
-        slug = re.sub(r"[^A-Za-z0-9._-]+", "-", self.id).strip("-.")[:60]
-        return slug if slug == self.id else f"{slug or 'learner'}-{_mark(self.id)}"
+        return _slug(self.id)
 
 
 @dataclass(frozen=True)
@@ -199,6 +193,24 @@ def _mark(text: str) -> str:
 # ------------------------------------------------------------------ who is whose
 
 
+def named(hand_ins: Sequence[HandIn]) -> list[HandIn]:
+    """Hand-ins with keys that no file system confuses, whatever their names are."""
+    slugs = [_slug(hand_in.key) for hand_in in hand_ins]
+    times = Counter(slug.casefold() for slug in slugs)
+    renamed = [
+        replace(
+            one, key=f"{slug}-{_mark(one.key)}" if times[slug.casefold()] > 1 else slug
+        )
+        for one, slug in zip(hand_ins, slugs, strict=True)
+    ]
+    return sorted(renamed, key=lambda hand_in: hand_in.key)
+
+
+def _slug(text: str) -> str:
+    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.")[:60]
+    return slug if slug == text else f"{slug or 'learner'}-{_mark(text)}"
+
+
 def key(text: str) -> str:
     """A name without what platforms change in it: case, accents, punctuation."""
     plain = unicodedata.normalize("NFKD", text).casefold()
@@ -238,19 +250,15 @@ class Index:
             if each:
                 index.setdefault(each, set()).add(person)
 
-    def find(self, name: str) -> tuple[set[Person], str]:
-        """The people that a folder or zip may be of, and a remark on how so."""
+    def find(self, hand_in: HandIn) -> tuple[set[Person], str]:
+        """The people that a hand-in may be of, and a remark on how so."""
+        name = hand_in.name
         if name.casefold() in self.exact:
             return self.exact[name.casefold()], ""
-        numbers, called = [name], [name]
-        user = ""
-        if found := MOODLE.fullmatch(name):
-            numbers.append(f"participant{found['number']}")
-            called.append(found["name"])
-        elif found := CANVAS.fullmatch(name):
-            user = found["user"]
-            numbers.append(user)
-            called.append(found["name"])
+        numbers, called = [name, *hand_in.ids.values()], [name]
+        if participant := hand_in.ids.get(Id.PARTICIPANT):
+            numbers.append(f"participant{participant}")
+        user = hand_in.ids.get(Id.CANVAS, "")
         by_id = _union(self.ids, map(key, numbers))
         by_name = _union(self.names, map(key, called))
         if not by_id or not by_name:
@@ -270,14 +278,14 @@ def _union(index: Mapping[str, set[Person]], keys: Iterable[str]) -> set[Person]
 class Matched:
     """A class as the roster has it.
 
-    ``entries`` are its submissions, under the ids and names of the roster where
-    they were matched; ``people`` are the matched ones by the id of the entry;
+    ``entries`` are its hand-ins, under the ids and names of the roster where they
+    were matched; ``people`` are the matched ones by the id of the entry;
     ``absent`` those without a submission; ``remarks`` are for the grade sheet,
     by the id of an entry or of who is absent.
     """
 
     roster: Roster
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[HandIn] = field(default_factory=list)
     people: dict[str, Person] = field(default_factory=dict)
     absent: list[Person] = field(default_factory=list)
     remarks: dict[str, list[str]] = field(default_factory=dict)
@@ -323,10 +331,10 @@ class Matched:
         return [""] * len(self.roster.columns)
 
 
-def match(entries: Sequence[Entry], roster: Roster) -> Matched:
+def match(entries: Sequence[HandIn], roster: Roster) -> Matched:
     """Find each submission's learner on the roster."""
     index = Index(roster)
-    found = [(entry, *index.find(entry.name)) for entry in entries]
+    found = [(entry, *index.find(entry)) for entry in entries]
     claims = Counter(next(iter(who)) for _, who, _ in found if len(who) == 1)
     matched = Matched(roster)
     taken = {person.file_id.casefold() for person in roster.people}
@@ -337,7 +345,7 @@ def match(entries: Sequence[Entry], roster: Roster) -> Matched:
         else:
             _leave(matched, entry, sorted(who, key=_line), taken)
     _list_absent(matched, found)
-    matched.entries.sort(key=lambda entry: entry.id)
+    matched.entries.sort(key=lambda entry: entry.key)
     return matched
 
 
@@ -345,18 +353,18 @@ def _line(person: Person) -> int:
     return person.line
 
 
-def _accept(matched: Matched, entry: Entry, person: Person, remark: str) -> None:
-    matched.entries.append(Entry(person.file_id, person.name, entry.path))
+def _accept(matched: Matched, entry: HandIn, person: Person, remark: str) -> None:
+    matched.entries.append(replace(entry, key=person.file_id, name=person.name))
     matched.people[person.file_id] = person
     if remark:
         _remark(matched, person.file_id, f"{remark}: {_shown(entry.name)}")
 
 
 def _leave(
-    matched: Matched, entry: Entry, who: Sequence[Person], taken: set[str]
+    matched: Matched, entry: HandIn, who: Sequence[Person], taken: set[str]
 ) -> None:
     """Keep a submission as it is: it is nobody's, or somebody's and who can say."""
-    id = entry.id
+    id = entry.key
     if id.casefold() in taken:
         id = f"{id}-{_mark(entry.name)}"
     if not who:
@@ -365,13 +373,13 @@ def _leave(
         said = f"there is another submission that fits {_person(who[0])}"
     else:
         said = f"fits several on the roster: {', '.join(map(_person, who[:4]))}"
-    matched.entries.append(Entry(id, entry.name, entry.path))
+    matched.entries.append(replace(entry, key=id))
     matched.unmatched.append(f"not matched: {_shown(entry.name)}: {said}")
     _remark(matched, id, said)
 
 
 def _list_absent(
-    matched: Matched, found: Sequence[tuple[Entry, set[Person], str]]
+    matched: Matched, found: Sequence[tuple[HandIn, set[Person], str]]
 ) -> None:
     here = set(matched.people.values())
     for person in matched.roster.people:

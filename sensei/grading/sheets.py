@@ -222,10 +222,11 @@ def _learner(
 ) -> dict[str, Any]:
     cells = graded.cells(learner)
     points, out_of = marks.total(cells)
+    is_nothing = len(learner.absent) == len(graded.assignment.lessons)
     return {
         "id": learner.id,
         "name": learner.name,
-        "problem": learner.problem or None,
+        "problem": ("; ".join(learner.troubles) or None) if is_nothing else None,
         "flags": marks.flags(learner, cells),
         "missing_lessons": list(learner.absent),
         "total": points,
