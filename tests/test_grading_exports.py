@@ -499,6 +499,23 @@ def test_one_learner_without_a_lesson(finder, opened):
     ]
 
 
+def test_no_two_have_one_key(opened):
+    """A hand-in of a platform and folders beside the download, of one name."""
+    files = {
+        "e.zip": zipped(made.moodle(CLASS[:2])),
+        "f.zip": zipped(made.canvas(CLASS)),
+    }
+    files |= under("Zoë Müller-Lång_4117", tiny_work(1))
+    files |= under("Zoë Müller-Lång_4117 (2)", tiny_work(2))
+    blackboard = made.blackboard(CLASS[:1])
+    files |= {"g.zip": zipped(blackboard), "Zoë Müller-Lång_4117.7z": b"7z"}
+    assert {key for key in opened(files) if key.startswith("Zoë")} == {
+        "Zoë Müller-Lång_4117",
+        "Zoë Müller-Lång_4117 (2)",
+        "Zoë Müller-Lång_4117 (3)",
+    }
+
+
 def test_a_path_that_is_a_link_or_a_dot(opened, tmp_path, monkeypatch):
     folder = write(tmp_path / "ann", tiny_work(1))
     (tmp_path / "link").symlink_to(folder)
