@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,10 +19,10 @@ from sensei.grading import assignment, gradebook, matching, needs, overrides, ro
 from sensei.grading.archives import Unusable
 from sensei.grading.assignment import Assignment
 from sensei.grading.exports import open_export
-from sensei.grading.gradebook import Gradebook
+from sensei.grading.gradebook import Answers, Gradebook
 from sensei.grading.grader import Grader, Options, Progress
 from sensei.grading.handins import HandIn
-from sensei.grading.lessons import Finder, Submission, in_memory
+from sensei.grading.lessons import Finder, in_memory
 from sensei.grading.matching import Matched
 from sensei.grading.out import gradescope
 from sensei.grading.out.files import written
@@ -177,13 +177,16 @@ def _grade(
     started = time.monotonic()
     answered = needs.read(options.out / NEEDS)
     with _Bars() as bars:
-        submissions = _read(hand_ins, Finder(given.lessons), bars)
-        matched = matching.match(
-            hand_ins, people, answered, lambda hand_in: submissions[hand_in.key]
-        )
+        finder = Finder(given.lessons)
+        matched = matching.match(hand_ins, people, answered, finder.find)
         how = Options(options.jobs, options.timeout)
         with closing(Grader(given, how, bars)) as grader:
-            book = _graded(options, grader, submissions, matched, by_hand)
+            submissions = map(
+                finder.find, hand_ins
+            )  # one after the other: they are big
+            answers = grader.grade(submissions, len(hand_ins))
+            keyed = dict(zip((one.key for one in hand_ins), answers, strict=True))
+            book = _gradebook(options, grader, keyed, matched, by_hand)
         bars.begin("writing", len(book.records))
         told, left_out = _write(options, grader, book, matched, people, bars)
     print("\n".join([*_summary(book, grader, time.monotonic() - started), *told]))
@@ -192,25 +195,13 @@ def _grade(
     return DONE if is_whole and not grader.trouble else INCOMPLETE
 
 
-def _read(
-    hand_ins: Sequence[HandIn], finder: Finder, bars: Progress
-) -> dict[str, Submission]:
-    bars.begin("reading hand-ins", len(hand_ins))
-    found = {}
-    for hand_in in hand_ins:
-        found[hand_in.key] = finder.find(hand_in)
-        bars.step()
-    return found
-
-
-def _graded(
+def _gradebook(
     options: argparse.Namespace,
     grader: Grader,
-    submissions: dict[str, Submission],
+    answers: Mapping[str, Answers],
     matched: Matched,
     by_hand: list[Override],
 ) -> Gradebook:
-    answers = dict(zip(submissions, grader.grade([*submissions.values()]), strict=True))
     nothing = grader.take(in_memory({}))
     learners = [
         (match, answers[match.hand_in.key] if match.hand_in else nothing)

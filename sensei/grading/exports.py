@@ -7,6 +7,7 @@ docs/grading.md.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -67,12 +68,15 @@ def open_export(path: Path, lesson_of: LessonOf) -> list[HandIn]:
 
 def _told_apart(hand_ins: Iterable[HandIn]) -> list[HandIn]:
     """Each with a key of its own: two zips may hold folders of one name."""
-    seen: Counter[str] = Counter()
     ordered = sorted(hand_ins, key=lambda hand_in: hand_in.key)
+    taken = {hand_in.key for hand_in in ordered}
+    seen: set[str] = set()
     for hand_in in ordered:
-        seen[hand_in.key] += 1
-        if seen[hand_in.key] > 1:
-            hand_in.key += f" ({seen[hand_in.key]})"
+        if hand_in.key in seen:
+            keys = (f"{hand_in.key} ({n})" for n in itertools.count(2))
+            hand_in.key = next(key for key in keys if key not in taken)
+        seen.add(hand_in.key)
+        taken.add(hand_in.key)
     return ordered
 
 

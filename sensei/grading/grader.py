@@ -7,7 +7,7 @@ submission is read, and only then each distinct answer judged, once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sensei.grading.answers import Reader, Taken
@@ -112,15 +112,15 @@ class Grader:
                 said = f"ended as {untouched.kind}, not as blank"
                 raise CanaryError(f"{koan.name} untouched {said}")
 
-    def grade(self, submissions: Sequence[Submission]) -> list[Answers]:
-        """The answers of each submission, all of them judged.
+    def grade(self, submissions: Iterable[Submission], count: int) -> list[Answers]:
+        """The answers of each of so many submissions, all of them judged.
 
         Raises CanaryError; trouble that comes later is told in ``trouble``.
         """
         begin = self.progress.begin
         begin("checking that grading works here", len(self.assignment.koans))
         self.check()
-        begin("taking answers", len(submissions))
+        begin("reading hand-ins", count)
         answers = []
         for submission in submissions:
             answers.append(self.take(submission))

@@ -160,7 +160,7 @@ def grade_one(course: Course, options: argparse.Namespace) -> dict[str, Any]:
     hand_in = HandIn("submission", "submission", Platform.PLAIN, nodes=[node])
     how = Options(options.jobs, options.timeout)
     with closing(Grader(given, how)) as grader:
-        [answers] = grader.grade([Finder(given.lessons).find(hand_in)])
+        [answers] = grader.grade([Finder(given.lessons).find(hand_in)], 1)
     print(grader.fence)
     if grader.trouble:
         print(f"the grader: {_plain(grader.trouble)}")
