@@ -5,7 +5,9 @@
 
 Both run at a pseudo-terminal and are measured in turn. A save puts another fill in
 a koan's blank, in one write; the verdict is there when it was read from the
-terminal, "all" when the whole screen was. Two places on the path:
+terminal, "all" when the path was confirmed. Beside the median is the best, and what
+the processors were busy with it, user and system: these two say something on a
+machine that has other things to do. Two places on the path:
 
 - the first koan, the rest of the path untouched;
 - the last koan of the main path, the rest solved: in the watch its verdict comes
@@ -27,7 +29,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,10 +68,14 @@ class Place:
 
 @dataclass(frozen=True)
 class Wait:
-    """Seconds from a save (or the start of pytest) to the verdict, and to the end."""
+    """Seconds from a save (or the start of pytest) to the verdict, and to the end.
+
+    ``busy`` are those of processors.
+    """
 
     verdict: float
     all: float
+    busy: float
 
 
 def copy_course(folder: Path, solved: bool) -> Course:
@@ -104,22 +110,35 @@ def spawn(python: str, folder: Path, arguments: list[str]) -> pexpect.spawn[byte
 
 
 def warm(watch: pexpect.spawn[bytes], place: Place, number: int) -> Wait:
-    start = time.perf_counter()
+    busy, start = _busy(watch.pid), time.perf_counter()
     place.save(number)
     watch.expect(rf"saved +\S*{place.koan.name}: \w+")
     verdict = time.perf_counter()
     watch.expect(READY)
-    return Wait(verdict - start, time.perf_counter() - start)
+    end = time.perf_counter()
+    time.sleep(0.1)  # what was started has ended by then
+    return Wait(verdict - start, end - start, _busy(watch.pid) - busy)
+
+
+def _busy(pid: int) -> float:
+    """Seconds of processors that a process and those it waited for have had."""
+    numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, numbers[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def cold(place: Place, number: int) -> Wait:
     place.save(number)
-    start = time.perf_counter()
+    before, start = os.times(), time.perf_counter()
     run = spawn(place.python, place.koan.lesson.course.root, ["-m", "pytest"])
     run.expect(r"you wrote|end of the path")
     verdict = time.perf_counter()
     run.expect(pexpect.EOF)
-    return Wait(verdict - start, time.perf_counter() - start)
+    end = time.perf_counter()
+    run.close()
+    now = os.times()
+    busy = now.children_user + now.children_system
+    busy -= before.children_user + before.children_system
+    return Wait(verdict - start, end - start, busy)
 
 
 def in_turn(
@@ -136,17 +155,20 @@ def in_turn(
 
 
 def report(name: str, warms: list[Wait], colds: list[Wait]) -> None:
-    verdict, everything = median(w.verdict for w in warms), median(w.all for w in warms)
-    cold_verdict = median(c.verdict for c in colds)
-    print(f"{name}: median of {len(warms)} saves, {len(colds)} cold runs")
-    print(f"  verdict on the edited koan   {verdict:6.3f} s", end="")
-    print(f"   (from {min(w.verdict for w in warms):.3f} s)")
-    print(f"  all                          {everything:6.3f} s")
-    print(f"  verdict of a cold pytest     {cold_verdict:6.3f} s", end="")
-    print(f"   {cold_verdict / verdict:.0f} times as long", flush=True)
+    print(f"{name}: {len(warms)} saves, {len(colds)} cold runs; median, best, in s")
+    ratio = median(c.verdict for c in colds) / median(w.verdict for w in warms)
+    for label, waits in (
+        ("verdict on the edited koan", [w.verdict for w in warms]),
+        ("all", [w.all for w in warms]),
+        ("  processors busy with it", [w.busy for w in warms]),
+        ("verdict of a cold pytest", [c.verdict for c in colds]),
+        ("  processors busy with it", [c.busy for c in colds]),
+    ):
+        print(f"  {label:<27} {median(waits):6.3f} {min(waits):6.3f}")
+    print(f"  a cold pytest takes {ratio:.0f} times as long", flush=True)
 
 
-def median(values: Iterator[float]) -> float:
+def median(values: Iterable[float]) -> float:
     return statistics.median(values)
 
 

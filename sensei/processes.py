@@ -7,7 +7,6 @@ deadline. ``watch`` and the grader run koans in these.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import signal
@@ -17,6 +16,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -57,18 +57,13 @@ class Process:
 
         It is killed here when its deadline has passed; ``is_late`` says so.
         """
-        if self.status is None and self._has_ended():
-            self._bury()
-        elif self.status is None and self.deadline is not None:
-            self.is_late = time.monotonic() >= self.deadline
-            if self.is_late:
-                self.kill()
+        if self.status is None and not self._has_ended():
+            late = self.deadline is not None and time.monotonic() >= self.deadline
+            if not late:
+                return None
+            self.is_late = True
+        self.kill()
         return self.status
-
-    def kill(self) -> None:
-        """End it with all that it started in its session, and wait for that."""
-        if self.status is None:
-            self._bury()
 
     def _has_ended(self) -> bool:
         """A look that leaves its number to it, where the system can do that."""
@@ -77,16 +72,19 @@ class Process:
             return os.waitid(os.P_PID, self.pid, look) is not None
         return self.popen is not None and self.popen.poll() is not None
 
-    def _bury(self) -> None:
+    def kill(self) -> None:
+        """End it with all that it started in its session, and wait for that."""
+        if self.status is not None:
+            return
         kill_session(self.pid)  # while its number can't be another's
-        if self.popen is not None:
+        if self.popen is None:
+            self.status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        else:
             self.popen.kill()
             self.status = self.popen.wait()
             if self.popen.stdin:
-                with contextlib.suppress(OSError):
+                with suppress(OSError):
                     self.popen.stdin.close()
-        else:
-            self.status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
@@ -96,13 +94,10 @@ def describe(status: int) -> str:
     """How a process ended, of what ran in it: "the koan ...", without a full stop."""
     if status >= 0:
         return f"ended Python itself (exit code {status})"
-    try:
-        name = signal.Signals(-status).name
-    except ValueError:
-        name = str(-status)
-    if name == "SIGKILL":
+    if status == -9:
         return "was killed from outside: the memory may have run out"
-    return f"made Python itself crash (signal {name})"
+    names = {number.value: number.name for number in signal.Signals}
+    return f"made Python itself crash (signal {names.get(-status, -status)})"
 
 
 # --------------------------------------------------------------------- starting
@@ -120,8 +115,7 @@ def fork(
     It has nothing to read. ``output`` takes what it prints; ``keep``, if given, are
     the only other files that it has open. Raises OSError.
     """
-    for stream in filter(None, (sys.stdout, sys.stderr)):
-        stream.flush()
+    _flush()
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
@@ -147,10 +141,9 @@ def _be_a_fork(
             os.dup2(output, 1)
             os.dup2(output, 2)
         if keep is not None:
-            _close_all_but(keep)
+            _close_all_but({0, 1, 2, *keep})
         code = target()
-        for stream in filter(None, (sys.stdout, sys.stderr)):
-            stream.flush()
+        _flush()
     except BaseException:
         traceback.print_exc()
     finally:
@@ -168,16 +161,19 @@ def spawn(
         rest["start_new_session"] = True
     else:
         rest["creationflags"] = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
-    for stream in filter(None, (sys.stdout, sys.stderr)):
-        stream.flush()
-    popen = subprocess.Popen(
-        [sys.executable, "-P", *argv], stdin=subprocess.PIPE, **rest
-    )
-    with contextlib.suppress(OSError):  # it is gone already
+    _flush()
+    argv = [sys.executable, "-P", *argv]
+    popen = subprocess.Popen(argv, stdin=subprocess.PIPE, **rest)
+    with suppress(OSError):  # it is gone already
         assert popen.stdin
         popen.stdin.write(orders.encode() + b"\n")
         popen.stdin.flush()
     return Process(popen.pid, seconds, popen)
+
+
+def _flush() -> None:
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.flush()
 
 
 # ------------------------------------------------------------------ in the child
@@ -200,11 +196,10 @@ def _end_with(pipe: int) -> None:
 
 def die_with_parent(parent: int) -> None:
     """On Linux: be killed when the thread that started this process has ended."""
-    if _libc is None:
-        return
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # it ended before it could be asked for
-        os._exit(1)
+    if _libc is not None:
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # it ended before it could be asked for
+            os._exit(1)
 
 
 def _read_nothing() -> None:
@@ -213,12 +208,10 @@ def _read_nothing() -> None:
     os.close(nothing)
 
 
-def _close_all_but(kept: Iterable[int]) -> None:
-    first = 3
-    for fd in sorted(fd for fd in kept if fd > 2):
-        os.closerange(first, fd)
-        first = fd + 1
-    os.closerange(first, os.sysconf("SC_OPEN_MAX"))
+def _close_all_but(kept: Collection[int]) -> None:
+    for fd in {int(name) for name in os.listdir("/proc/self/fd")}.difference(kept):
+        with suppress(OSError):  # that of the list itself
+            os.close(fd)
 
 
 # ------------------------------------------------------------- what is left behind
@@ -226,10 +219,8 @@ def _close_all_but(kept: Iterable[int]) -> None:
 
 def kill_session(leader: int) -> None:
     """Kill a process and its session; it may not lead that yet, or have ended."""
-    if os.name != "posix":
-        return
-    for kill in (os.kill, os.killpg):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
+    for kill in (os.kill, os.killpg) if os.name == "posix" else ():
+        with suppress(ProcessLookupError, PermissionError):
             kill(leader, signal.SIGKILL)
 
 
@@ -243,10 +234,10 @@ def bury_orphans(known: Iterable[Process]) -> None:
     """Kill each child of this process but the known ones, and wait for it."""
     spared = {process.pid for process in known}
     for task in Path("/proc/self/task").glob("*/children"):
-        with contextlib.suppress(OSError):
+        with suppress(OSError):
             for pid in {int(pid) for pid in task.read_text("ascii").split()} - spared:
                 kill_session(pid)
-                with contextlib.suppress(OSError):
+                with suppress(OSError):
                     os.waitpid(pid, 0)
 
 
@@ -261,7 +252,8 @@ class Pipe:
         self.source, self.sink = os.pipe()
         self.most = most
         self.data = bytearray()
-        os.set_blocking(self.source, False)
+        if hasattr(os, "set_blocking"):  # elsewhere a read waits for the next word
+            os.set_blocking(self.source, False)
 
     def fileno(self) -> int:
         return self.source

@@ -51,6 +51,7 @@ class Work:
         self.unknown: list[Unreadable] = []  # in a koan whose name can't be read
         self.fault: Unreadable | None = None
         self._attempts: dict[str, Attempt | Verdict] = {}
+        self._blanks: dict[str, int | None] = {}  # their lines
         self.outcomes: dict[tuple[object, ...], Any] = {}  # of examples, see diagnosis
         try:
             self.text = source.decode(data)
@@ -100,6 +101,11 @@ class Work:
 
     def blank_line(self, koan: Koan) -> int | None:
         """The line of a koan's first ``__``; None when it is filled or not there."""
+        if koan.name not in self._blanks:
+            self._blanks[koan.name] = self._blank_line(koan)
+        return self._blanks[koan.name]
+
+    def _blank_line(self, koan: Koan) -> int | None:
         for function in self.found.get(koan.name, []):
             text = self.lines[function.lineno - 1 : function.end_lineno]
             maybe = any(blanks.BLANK in line for line in text)  # before walking a tree

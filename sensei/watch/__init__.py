@@ -1,6 +1,6 @@
-"""``sensei watch``: runs pytest on every save, the edited koan first.
+"""``sensei watch``: judges what was saved, and then the path.
 
 ``command`` is the command and its loop, ``changes`` sees what was saved, ``runs``
-starts and follows a run, ``child`` is what happens in it, ``terminal`` speaks and
-listens.
+is a run and who follows it, ``page`` what a learner sees, ``terminal`` draws it and
+takes keys.
 """

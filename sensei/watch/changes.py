@@ -1,96 +1,74 @@
 """What was saved: seen by looking at the files of a course again and again.
 
-``sensei watch`` looks fifty times a second. That needs no library, and works on
-network mounts, in containers, and with editors that save by renaming.
+That needs no library, and works on network mounts, in containers, and with
+editors that save by renaming.
 """
 
 from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from sensei.course import Course
-from sensei.lesson import Lesson
 from sensei.notes import NotesError
-from sensei.work import Work
+from sensei.source import Unreadable
+from sensei.work import Work, read
 
 SUFFIXES = (".py", ".toml")
-Snapshot = dict[str, tuple[int, int, int]]  # when written, how long, which inode
-Texts = Mapping[str, bytes]  # of the lessons, by Lesson.relative
+Snapshot = dict[str, tuple[int, int, int]]  # how long, when written, which inode
+Works = dict[str, Work]  # by Lesson.relative
 
 
 def look(course: Course) -> Snapshot | None:
     """The koans and their notes as they are now; None where there is no folder."""
-    try:
-        snapshot = dict(_files(course.koans))
-    except OSError:
+    if not course.koans.is_dir():
         return None
-    with suppress(OSError):
-        snapshot |= _files(course.notes)
-    return snapshot
+    return dict(_files(course.koans)) | dict(_files(course.notes))
 
 
-def _files(folder: Path) -> Iterator[tuple[str, tuple[int, int, int]]]:
+def _files(top: Path) -> Iterator[tuple[str, tuple[int, int, int]]]:
     """The files that matter: no swap files, no backups, nothing hidden."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith((".", "__pycache__")):
-                continue
-            if entry.name.endswith(SUFFIXES):
+    for folder, inside, names in os.walk(top):
+        inside[:] = [name for name in inside if not name.startswith((".", "__"))]
+        for name in names:
+            if name.endswith(SUFFIXES) and not name.startswith("."):
+                path = os.path.join(folder, name)
                 with suppress(OSError):  # it has just gone
-                    stat = entry.stat()
-                    yield entry.path, (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-            elif entry.is_dir():
-                yield from _files(Path(entry.path))
-
-
-def saved(before: Snapshot, after: Snapshot) -> list[str]:
-    """The files that were written, added or taken away."""
-    paths = sorted(before.keys() | after.keys())
-    return [path for path in paths if before.get(path) != after.get(path)]
+                    stat = os.stat(path)
+                    yield path, (stat.st_size, stat.st_mtime_ns, stat.st_ino)
 
 
 def is_mid_save(before: Snapshot, after: Snapshot) -> bool:
-    """Whether a file is gone or empty, as editors have it for a moment."""
-    return any(path not in after or not after[path][1] for path in saved(before, after))
+    """Whether a file has gone or got empty, as editors have it for a moment."""
+    empty = 0, 0, 0
+    return any(size and not after.get(p, empty)[0] for p, (size, *_) in before.items())
 
 
-# ------------------------------------------------------------ the edited koans
-
-
-def texts(course: Course) -> Texts:
+def works(course: Course) -> Works:
     """The lessons that are there, as they are now."""
     found = {}
     for lesson in course.lessons:
-        with suppress(OSError):
-            found[lesson.relative] = lesson.path.read_bytes()
+        with suppress(OSError, NotesError, Unreadable):
+            found[lesson.relative] = read(lesson, lesson.path)
     return found
 
 
-def edited(course: Course, before: Texts, after: Texts) -> tuple[str, ...]:
+def edited(before: Works, after: Works) -> list[str]:
     """The koans that differ in more than their layout, as pytest names them."""
-    names = []
-    for lesson in course.lessons:
-        place = lesson.relative
-        if {place} <= before.keys() & after.keys() and before[place] != after[place]:
-            old, new = _koans(lesson, before[place]), _koans(lesson, after[place])
-            names += [f"{place}::{name}" for name in new if new[name] != old.get(name)]
-    return tuple(names)
-
-
-def _koans(lesson: Lesson, text: bytes) -> Mapping[str, str]:
-    """Each koan's code without its layout, or why it can't be read."""
-    try:
-        work = Work(lesson, text)
-    except NotesError:
-        return {}
-    return {name: _code(work, name) for name in lesson.notes.koans}
+    return [
+        f"{place}::{name}"
+        for place, work in after.items()
+        if place in before and work is not before[place]
+        for name in work.lesson.notes.koans
+        if _code(work, name) != _code(before[place], name)
+    ]
 
 
 def _code(work: Work, name: str) -> str:
+    """A koan's code without its layout, or why it can't be read."""
     if name in work.found:
         return "".join(map(ast.dump, work.found[name]))
     return str(work.faults.get(name, work.fault))

@@ -1,49 +1,29 @@
-"""``sensei watch``: runs pytest, and again whenever a koan is saved."""
+"""``sensei watch``: judges a koan whenever it is saved, and then the path."""
 
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
+from sensei import reset
 from sensei.course import Course
-from sensei.notes import HINTS
-from sensei.progress import Results, Step, progress
-from sensei.verdicts import Kind, Verdict
-from sensei.watch import changes, runs, terminal
-from sensei.watch.child import Orders
+from sensei.progress import Step
+from sensei.reset import ResetError, Target
+from sensei.watch import changes, runs
+from sensei.watch.page import KEYS, Page, name_of
 from sensei.watch.runs import Run
-from sensei.watch.terminal import say, show
+from sensei.watch.terminal import QUIT, Terminal
 
-TICK = 0.02  # seconds between two looks at the files
+TICK = 0.01  # seconds between two looks at the files
 MID_SAVE = 0.05  # seconds for an editor to finish what it is writing
-# sugar's progress bar rewrites what was told; logging looks at every logger before
-# and after each phase of each koan, for a tenth of a run's time; a backstop behind
-# the time limit of a koan is the watch itself.
-QUIET = ("-q", "-p", "no:sugar", "-p", "no:logging", "-o", "faulthandler_timeout=0")
-PROMPT = "h hint · r reveal · l list · a all · q quit · ? help"
-HELP = """\
- sensei watch runs pytest each time you save. Type a letter, then Enter:
-
-   h      a hint for the next koan; again for one more
-   r      the answer to the next koan, after your guess
-   l      list the path, and what became of each koan
-   a      run all koans, also those behind the next
-   Enter  run again
-   q      quit; Ctrl-C does, too
-   ?      this help
-"""
-NEW_PROCESSES = (
-    "Here each run is a new Python process (a fork that has everything imported "
-    "already is for Linux), so give it its seconds."
-)
+WALK = {"n": 1, "down": 1, "p": -1, "up": -1}
+MODES = {"l": "list", "x": "reset", "?": "help"}
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -53,7 +33,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     """
     parser = commands.add_parser(
         "watch",
-        help="run pytest on every save; takes pytest's arguments, and --once",
+        help="judge a koan on every save; takes pytest's arguments, and --once",
         prefix_chars="\0",
         add_help=False,
     )
@@ -64,18 +44,18 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _run(course: Course, options: argparse.Namespace) -> int:
     arguments = [argument for argument in options.arguments if argument != "--once"]
     if {"-h", "--help"} & {*arguments}:
-        show(f"usage: sensei watch [--once] [pytest arguments]\n\n{HELP}", end="")
+        print("usage: sensei watch [--once] [pytest arguments]\n")
+        print(*(f"  {key}  {what}" for key, (_, what) in KEYS.items()), sep="\n")
         return 0
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _leave)
-    with tempfile.TemporaryDirectory(prefix="sensei-") as folder:
-        watch = Watch(course, arguments, folder)
-        try:
-            once = len(arguments) < len(options.arguments)
-            return watch.once() if once else watch.go_on()
-        finally:
-            watch.cancel()
+    for name in {"SIGTERM", "SIGHUP"} & {*dir(signal)}:
+        signal.signal(getattr(signal, name), _leave)
+    once = len(arguments) < len(options.arguments)
+    watch = Watch(course, arguments, Terminal(course.root, once))
+    try:
+        return watch.once() if once else watch.go_on()
+    finally:
+        watch.cancel()
+        watch.terminal.leave()
 
 
 def _leave(number: int, _frame: object) -> NoReturn:
@@ -84,176 +64,169 @@ def _leave(number: int, _frame: object) -> NoReturn:
 
 
 class Watch:
-    """A course being watched: what was seen, what is running, what is known.
+    """A course being watched: what was seen, what is running, what is on the page.
 
-    ``known`` has the kind of verdict on each koan that has run; it serves to tell
-    what is new, and decides nothing. ``judged`` are the lessons as they were when
-    the last run that came to its end began.
+    ``judged`` are the lessons as they were when the last run that came to its end
+    began.
     """
 
-    def __init__(self, course: Course, arguments: Sequence[str], folder: str) -> None:
-        self.course = course
-        self.arguments = [*QUIET, *arguments]
-        self.report = f"{folder}/report"
-        self.start_folder = str(Path.cwd() if arguments else course.root)
-        self.running: Run | None = None
-        self.known: dict[str, str] = {}
-        self.judged: changes.Texts = {}
-        self.next = self.hinted = ""
-        self.hints = self.runs = 0
-        self.takes_letters = False
+    def __init__(
+        self, course: Course, arguments: Sequence[str], terminal: Terminal
+    ) -> None:
+        self.arguments = arguments
+        self.folder = str(Path.cwd() if arguments else course.root)
+        self.terminal = terminal
+        self.page = Page(course)
+        self.top = 0  # the line of the page that comes first on the screen
+        self.seen: changes.Snapshot | None = {"": (0, 0, 0)}  # nothing looks like it
+        self.judged: changes.Works = {}
+        self.run: Run | None = None
+        self.waiting: list[str] = []  # keys, for a page that is not there yet
 
     # ---------------------------------------------------------------- the loop
 
     def once(self) -> int:
         """Run once; gives pytest's exit code, 1 for a run that has none."""
-        run = self.run()
-        while (code := run.code()) is None:
-            time.sleep(TICK)
-        if run.sentence:
-            say(run.sentence, "red")
-        return code
+        run = self.start()
+        while run.code is None:
+            self.terminal.keys(TICK, run.pipe)
+            self._follow()
+        return run.code
 
     def go_on(self) -> int:
         """Run on every save, until the learner quits."""
-        if runs.can_fork():
-            say(
-                f"Importing {', '.join(self.course.preload) or 'pytest'}, this once ..."
-            )
-            for fault in runs.warm_up(self.course):
-                say(fault, "red")
-        else:
-            say(NEW_PROCESSES)
-        letters = terminal.Letters()
-        self.takes_letters = letters.there
-        self.arguments += ["--letters"] if letters.there else []
-        self.seen = changes.look(self.course)
-        self._run_if_koans_are_there()
-        while True:
-            for letter in letters.wait(TICK):
-                if letter == terminal.QUIT:
-                    return 0
-                self.obey(letter)
-            self._look()
+        self.terminal.enter()
+        self._warm_up()
+        looked = 0.0
+        while QUIT not in self.waiting:
+            if time.monotonic() >= looked + TICK:  # reports come far more often
+                self._look()
+                looked = time.monotonic()
             self._follow()
+            while self.page.run and self.waiting:
+                self.obey(self.waiting.pop(0))
+            if self.terminal.is_stale:
+                self.draw()
+            pipes = [self.run.pipe] if self.run else []
+            self.waiting += self.terminal.keys(TICK, *pipes)
+        return 0
 
-    def run(self, *more: str) -> Run:
+    def _warm_up(self) -> None:
+        if not runs.can_fork():
+            sentence = "Each run is a new Python process here, so give it its seconds."
+            self.terminal.write(f"{sentence}\n")
+            return
+        modules = ", ".join(self.page.course.preload) or "pytest"
+        self.terminal.write(f"Importing {modules}, this once ...\n")
+        for fault in runs.warm_up(self.page.course):
+            self.terminal.write(f"{fault}\n")
+
+    def start(self, *more: str) -> Run:
         """Start a run, in the place of one that goes on."""
         self.cancel()
-        self.runs += 1
-        self.course = replace(self.course)  # it has not looked for its lessons yet
-        self.on_trial = changes.texts(self.course)
-        orders = Orders(
-            arguments=(*self.arguments, *more),
-            folder=self.start_folder,
-            report=f"{self.report}-{self.runs}",
-            edited=changes.edited(self.course, self.judged, self.on_trial),
-            before=dict(self.known),
-            hints=self.hints,
-            hinted=self.hinted,
-            clear=self.runs > 1 and terminal.is_capable(),
-        )
-        self.running = Run(orders, self.course.seconds)
-        return self.running
+        page = self.page
+        page.course = replace(page.course)  # it has not looked for its lessons yet
+        self.on_trial = changes.works(page.course)
+        self.edited = changes.edited(self.judged, self.on_trial)
+        first = self.edited or [koan for koan in [page.chosen] if koan]
+        self.run = Run(page.course, [*self.arguments, *more], self.folder, first)
+        self.draw()
+        return self.run
 
     def cancel(self) -> None:
         """End the run that goes on, if there is one."""
-        if self.running:
-            self.running.cancel()
-            self.running = None
+        if self.run:
+            self.run.cancel()
+            self.run = None
 
     def _follow(self) -> None:
-        run = self.running
-        if run is None or run.code() is None:
+        """Show what was saved as soon as it is judged, and then all of it."""
+        run = self.run
+        if run is None:
             return
-        self.running = None
-        self.known |= run.kinds
-        self.judged = self.on_trial
-        self.next = run.next
-        if run.sentence:
-            say(run.sentence, "red")
-        self._prompt()
+        run.follow()
+        if run.code is None and (run is self.page.run or not run.has_judged):
+            return
+        if run is not self.page.run:
+            self.top = 0
+        self.page.turn_to(run, self.edited)
+        if run.code is not None:
+            self.cancel()
+            self.judged = self.on_trial
+        self.draw()
 
-    def _prompt(self) -> None:
-        if self.takes_letters:
-            show("")
-            say(PROMPT, "bold")
+    def draw(self) -> None:
+        """Draw the page, if there is one yet; off a screen once a run is over."""
+        page, terminal, is_over = self.page, self.terminal, self.run is None
+        if not (page.run or page.notice) or not (is_over or terminal.is_screen):
+            return
+        columns, rows = terminal.size
+        page.has_keys = terminal.listens
+        footer = list(page.footer(columns, self.run))
+        body = list(page.lines(columns))
+        self.room = rows - len(footer)
+        if page.mode == "list":  # the chosen koan is in the middle
+            places = [i for i, line in enumerate(body) if "→" in line[0].text]
+            self.top = max(0, sum(places) - self.room // 2)
+        self.top *= self.top < len(body)
+        terminal.draw(body, footer, self.top)
 
     # ----------------------------------------------------------------- changes
 
     def _look(self) -> None:
-        now, before = changes.look(self.course), self.seen or {}
-        if now != self.seen and changes.is_mid_save(before, now or {}):
-            time.sleep(MID_SAVE)
-            now = changes.look(self.course)
+        now = changes.look(self.page.course)
         if now == self.seen:
             return
-        self.seen = now
-        if not terminal.is_capable():
-            saved = changes.saved(before, now or {})
-            paths = [os.path.relpath(path, self.course.root) for path in saved]
-            show("")
-            say(f"saved: {', '.join(paths)}")
-        self._run_if_koans_are_there()
-
-    def _run_if_koans_are_there(self) -> None:
-        if self.seen is None:
-            self.cancel()
-            folder = self.course.koans.relative_to(self.course.root)
-            say(f"There is no folder {folder} here. I go on when it is back.", "red")
-        else:
-            self.run()
-
-    # ---------------------------------------------------------------- letters
-
-    def obey(self, letter: str) -> None:
-        """Do what a letter asks for; anything else gets the help."""
-        match letter:
-            case "":
-                self.run()
-            case "h":
-                self._hint()
-            case "r":
-                self.run("--reveal")
-            case "l":
-                self._list()
-                self._prompt()
-            case "a":
-                self.run("--maxfail=0")
-            case _:
-                show(f"\n{HELP}", end="")
-
-    def _hint(self) -> None:
-        if not self.next:
-            done = "There is no next koan: what you ran is solved."
-            say(done if self.judged else "The first run is not over yet.")
+        if changes.is_mid_save(self.seen or {}, now or {}):
+            time.sleep(MID_SAVE)
+            now = changes.look(self.page.course)
+        self.seen, self.page.notice = now, ""
+        if now is not None:
+            self.start()
             return
-        if self.hinted != self.next:
-            self.hinted, self.hints = self.next, 0
-        self.hints = min(self.hints + 1, HINTS)
-        self.run()
+        self.cancel()
+        folder = self.page.course.koans.relative_to(self.page.course.root)
+        self.page.notice = f"There is no folder {folder} here. I go on when it is back."
+        self.draw()
 
-    def _list(self) -> None:
-        results: Results = {
-            (file, name): [Verdict(Kind(kind))]
-            for koan, kind in self.known.items()
-            for file, _, name in [koan.partition("::")]
-        }
-        for part in progress(replace(self.course), results):
-            for stretch in part.stretches:
-                total = f"{stretch.solved}/{len(stretch.steps)}"
-                show("")
-                say(f"{stretch.lesson.number} {stretch.lesson.title}  {total}", "bold")
-                for step in stretch.steps:
-                    _list_koan(step, step == part.next)
+    # --------------------------------------------------------------------- keys
 
+    def obey(self, key: str) -> None:
+        """Do what a key asks for; where that needs a run, its page comes with it."""
+        page, here = self.page, self.page.here()
+        mode, page.mode, page.notice = page.mode, "", ""
+        if mode == "list" and key in WALK:
+            page.walk(WALK[key])
+            page.mode = mode
+        elif mode == "list" or key == "\n":
+            self.start()
+        elif mode == "reset" and key == "y" and here:
+            self._reset(here)
+        elif mode:
+            pass
+        elif key in WALK:
+            page.walk(WALK[key])
+            self.start()
+        elif key in MODES:
+            page.mode = MODES[key]
+        elif key == " ":
+            self.top += self.room - 1
+        elif key == "h":
+            page.hints[name_of(here)] += 1
+        elif key == "r":
+            self.start("--reveal")
+        elif key == "e" and here:
+            self._edit(here)
+        self.draw()
 
-def _list_koan(step: Step, is_next: bool) -> None:
-    if step.solved:
-        say(f"█ {step.name}", "green")
-        return
-    became = "filled in, not run" if step.filled else "blank"
-    if step.verdict:
-        became = step.verdict.kind.value
-    mark = "→" if is_next else "▒" if step.filled else "░"
-    say(f"{mark} {step.name}: {became}", "bold" if is_next else "")
+    def _reset(self, step: Step) -> None:
+        try:
+            reset.reset(Target(step.lesson, step.name if step.koan else ""))
+        except (ResetError, OSError) as fault:
+            self.page.notice = str(fault)
+
+    def _edit(self, step: Step) -> None:
+        self.cancel()
+        line = step.verdict.line if step.verdict else 1
+        self.page.notice = self.terminal.edit(step.lesson.path, line)
+        self.start()
