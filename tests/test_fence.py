@@ -514,7 +514,9 @@ class Desk:
 
     @property
     def rows(self) -> dict[str, dict[str, str]]:
-        with (self.folder / "out" / "grades.csv").open(newline="") as file:
+        with (self.folder / "out" / "grades.csv").open(
+            newline="", encoding="utf-8-sig"
+        ) as file:
             return {row["id"]: row for row in csv.DictReader(file)}
 
     @property

@@ -110,7 +110,7 @@ def test_nothing_handed_in(desk):
     code, told = grade(desk)
     assert code == 0
     assert {test["output"].split(".")[0] for test in told["tests"]} == {"missing"}
-    assert "not handed in" in told["output"]
+    assert "it is empty" in told["output"]
 
 
 def test_what_is_told_is_text_and_no_right_answer(desk):

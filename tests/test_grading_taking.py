@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from sensei.course import Course
+from sensei.course import Course, CourseError
 from sensei.grading.answers import Reader
 from sensei.grading.assignment import Assignment, AssignmentError, pristine, select
 from sensei.grading.assignment import read as read_assignment
@@ -330,7 +330,7 @@ def test_lessons_are_chosen_by_number(assignment):
 
 @pytest.mark.parametrize("wanted", ["", "x", "07", "1-", "-1", "1,,2", "2-1", "1;2"])
 def test_lessons_that_there_are_not(assignment, wanted):
-    with pytest.raises(AssignmentError, match="--lessons"):
+    with pytest.raises(CourseError, match="--lessons"):
         select(assignment.course, wanted)
 
 

@@ -26,7 +26,7 @@ from sensei.grading.lessons import Finder, in_memory
 from sensei.grading.matching import Matched
 from sensei.grading.out import gradescope
 from sensei.grading.out.files import written
-from sensei.grading.out.marks_back import Asked, Sheet, grades_csv, marks_back
+from sensei.grading.out.marks_back import Asked, grades_csv, marks_back
 from sensei.grading.overrides import Override
 from sensei.grading.roster import Roster
 from sensei.grading.shown import clean, shortened
@@ -96,8 +96,8 @@ def _run(course: Course, options: argparse.Namespace) -> int:
         hand_ins = open_export(options.submissions, Finder(course.lessons).lesson_of)
     except Unusable as error:
         raise Usage(clean(str(error))) from None
-    by_hand = overrides.read(options.out / BY_HAND)
     with _out(options.out, options.submissions):
+        by_hand = overrides.read(options.out / BY_HAND)
         try:
             return _grade(options, given, hand_ins, people, by_hand)
         except GraderError as error:
@@ -223,37 +223,33 @@ def _write(
     from sensei.grading.out import packets, pages, report, results  # they need jinja2
 
     out, course = options.out, grader.assignment.course
-    lines = matched.lines()
-    if people:
-        marks = {r.match.person: r.mark(pages.line(book, r)) for r in book.records}
-        asked = Asked(options.percent, options.by_lesson)
-        sheet = marks_back(people, marks.get, asked)
-        lines += _written(sheet, out)
-    numbers = [lesson.number for lesson, _ in book.lessons]
-    rows = [(record.match, record.mark()) for record in book.records]
-    with written(out / GRADES, "wb") as file:
-        file.write(grades_csv(rows, numbers, people))
-    with written(out / NEEDS, "wb") as file:
-        file.write(needs.as_csv(matched.needs))
     sent = packets.write(book, out, bars.step)
     how = results.graded_with(course, options.timeout, grader.fence)
     results.write(book, how, out / "results.json")
     left = [(need.hand_in, need.reason, need.what_to_do) for need in matched.open_needs]
     report.write(book, how, out / "report.html", left, options.with_answers)
+    _keep(out / NEEDS, needs.as_csv(matched.needs))
+    numbers = [lesson.number for lesson, _ in book.lessons]
+    rows = [(record.match, record.mark()) for record in book.records]
+    _keep(out / GRADES, grades_csv(rows, numbers, people))
+    lines = matched.lines()
+    if people:
+        marks = {r.match.person: r.mark(pages.line(book, r)) for r in book.records}
+        sheet = marks_back(people, marks.get, Asked(options.percent, options.by_lesson))
+        _keep(out / sheet.name, sheet.data)
+        lines += sheet.lines()
     for packet in sent:
         said = f"{packet.path.name}: {points.count(packet.learners, 'learner')}"
         lines.append("; ".join(filter(None, [said, packet.how])))
-        lines += [
-            f"  ! no feedback goes back to {w}: {why}" for w, why in packet.left_out
-        ]
+        for who, why in packet.left_out:
+            lines.append(f"  ! no feedback goes back to {who}: {why}")
     lines.append(f"written to {out}: report.html, {GRADES}, results.json and the above")
     return lines, any(packet.left_out for packet in sent)
 
 
-def _written(sheet: Sheet, out: Path) -> list[str]:
-    with written(out / sheet.name, "wb") as file:
-        file.write(sheet.data)
-    return sheet.lines()
+def _keep(path: Path, data: bytes) -> None:
+    with written(path, "wb") as file:
+        file.write(data)
 
 
 class _Bars(Progress):

@@ -7,12 +7,12 @@ submission is read, and only then each distinct answer judged, once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sensei.grading.answers import Reader, Taken
 from sensei.grading.assignment import Assignment, pristine
-from sensei.grading.book import Book
+from sensei.grading.book import Book, Entry
 from sensei.grading.gradebook import Answers
 from sensei.grading.judging import Judge
 from sensei.grading.lessons import Submission, in_memory
@@ -89,6 +89,13 @@ class Grader:
             problem="; ".join(submission.troubles) if nothing else "",
         )
 
+    def judge(self, entries: Sequence[Entry]) -> None:
+        """Bring entries to their verdicts.
+
+        Raises GraderError where that can't be gone on with.
+        """
+        self._judge.judge(entries)
+
     def check(self) -> None:
         """Judge the canaries; finds the koans that this machine can't run.
 
@@ -99,7 +106,7 @@ class Grader:
         empty = {x.name: pristine(x) for x in lessons}
         right = self.take(in_memory(solved))
         blank = self.take(in_memory(empty))
-        self._judge.judge(self.book.open())
+        self.judge(self.book.open())
         for place, koan in enumerate(koans):
             entry = self.book.entries[right.numbers[place]]
             untouched = self.book.entries[blank.numbers[place]]
@@ -128,7 +135,7 @@ class Grader:
         waiting = self.book.open()
         begin("judging answers", len(waiting))
         try:
-            self._judge.judge(waiting)
+            self.judge(waiting)
         except GraderError as error:
             self.trouble = str(error)
         return answers
