@@ -63,7 +63,7 @@ USERS = {
     ),
 }
 needs_the_kernel = pytest.mark.skipif(
-    not landlock.version() or not syscalls.is_known_machine(),
+    not landlock.version() or not syscalls.program(),
     reason="this kernel has no Landlock, so it has no fence around files",
 )
 
@@ -690,7 +690,9 @@ def inside(target: Callable[[], object], folder: str | None = None, **more) -> s
         os.write(pipe.sink, f"{sorted(held)} {result}".encode())
         return 0
 
-    process = fork(work, seconds=60.0, output=printed.sink, keep=[pipe.sink])
+    process = fork(
+        work, seconds=60.0, output=printed.sink, keep=[pipe.sink, around.ruleset]
+    )
     for one in (pipe, printed):
         one.close_sink()
     wait_until(lambda: process.ended() is not None)
@@ -782,7 +784,7 @@ def test_the_run_goes_on_without_landlock(monkeypatch):
 
 def test_the_run_goes_on_without_any(monkeypatch):
     monkeypatch.setattr(landlock, "version", lambda: 0)
-    monkeypatch.setattr(syscalls, "is_known_machine", lambda: False)
+    monkeypatch.setattr(syscalls, "program", lambda processes=False: b"")
     assert inside(lambda: len(os.listdir("/"))).startswith("[] ")
 
 
@@ -836,3 +838,35 @@ def test_system_calls_have_the_numbers_of_the_headers(column):
         if name in numbers and both[column] >= 0:
             assert both[column] == int(numbers[name]), name
     assert len(calls.keys() & numbers.keys()) > 70
+
+
+def test_every_system_call_has_its_own_rule_in_the_filter():
+    """Refused, watched or allowed, as the tables say, for both kinds of machine."""
+    for column, machine in enumerate(syscalls.ARCHITECTURES):
+        for processes in (True, False):
+            steps = list(syscalls._program(machine, processes))
+            refused = {both[column] for both in syscalls.REFUSED.values()}
+            watched = {both[column] for both in syscalls.WATCHED.values()}
+            for number in set(range(syscalls.FIRST_UNKNOWN)) - watched:
+                end = syscalls.REFUSE if number in refused else syscalls.ALLOW
+                assert answer_to(steps, machine, number) == end, number
+            for number in (syscalls.FIRST_UNKNOWN, 600):
+                assert answer_to(steps, machine, number) == syscalls.NOT_THERE
+            assert answer_to(steps, "another", 0) == syscalls.REFUSE
+            assert max(max(step[1:3]) for step in steps) < 256
+
+
+def answer_to(steps, machine: str, number: int):
+    """What the filter says of a call, run as the kernel would."""
+    place, loaded = 0, 0
+    while True:
+        code, yes, no, value = steps[place]
+        if code == syscalls.RETURN:
+            return steps[place]
+        if code == syscalls.LOAD:
+            architecture = syscalls.ARCHITECTURES.get(machine, 0)
+            loaded = {0: number, 4: architecture}.get(value, 0)
+            place += 1
+            continue
+        holds = loaded == value if code == syscalls.EQUAL else loaded >= value
+        place += 1 + (yes if holds else no)

@@ -64,20 +64,29 @@ class Fence:
     """What is the same for all workers of a warm process, which makes it.
 
     ``mapped`` and ``threads`` are the bytes of address space that it has, and the
-    threads of its user: what a worker may take is beyond these. ``apart`` is whether
-    a koan that starts processes gets a network of its own.
+    threads of its user: what a worker may take is beyond these. ``ruleset`` is an open
+    file (-1 where the kernel has no Landlock), which a worker needs, and ``program``
+    what filters its system calls. ``apart`` is whether a koan that starts processes
+    gets a network of its own.
     """
 
     readable: tuple[str, ...]
     mapped: int
     threads: int
     parent: int
+    ruleset: int
+    program: bytes
     apart: bool = True
 
     @classmethod
     def around(cls, course: Course) -> Fence:
         """The fence around the koans of a course, for forks of this process."""
-        return cls(tuple(_readable(course)), _mapped(), _threads(), os.getpid())
+        readable = (*_readable(course), *SYSTEM)
+        taken = _mapped(), _threads()
+        ruleset = -1
+        if landlock.version():
+            ruleset = landlock.ruleset(readable, ["/dev/null"])
+        return cls(readable, *taken, os.getpid(), ruleset, syscalls.program())
 
     def close(self, seconds: float, folder: str | None = None) -> frozenset[str]:
         """Give it all up; says which parts hold from now on.
@@ -85,8 +94,7 @@ class Fence:
         ``folder`` is for a koan that starts processes: what it may write to.
         """
         _limit(seconds, self.mapped, self.threads)
-        with contextlib.suppress(OSError):  # should memory run out, it goes first
-            Path("/proc/self/oom_score_adj").write_text("1000")
+        _write("/proc/self/oom_score_adj", b"1000")  # should memory run out: this first
         apart = False
         if folder is not None:
             os.environ["TMPDIR"] = tempfile.tempdir = folder
@@ -96,32 +104,35 @@ class Fence:
         if os.getppid() != self.parent:
             os._exit(1)
         _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-        return self._restrict(folder, apart)
-
-    def _restrict(self, folder: str | None, apart: bool) -> frozenset[str]:
-        processes = folder is not None
-        version = landlock.version()
-        if version:
-            of_its_own = (folder, *INTERFACES) if folder else ()
-            writable = ("/dev/null", *of_its_own[:1])
-            readable = (*self.readable, *SYSTEM, "/proc/self", *of_its_own)
-            landlock.restrict(readable, writable, tcp=processes)
-        filtered = syscalls.is_known_machine() and _filtered(processes)
-        scoped = version >= landlock.SINCE_SCOPES
+        ruleset, program = self.ruleset, self.program
+        if folder is not None:
+            ruleset, program = self._for_processes(folder)
+        if ruleset >= 0:
+            landlock.restrict(ruleset)
+        filtered = syscalls.restrict(program)
+        scoped = ruleset >= 0 and landlock.version() >= landlock.SINCE_SCOPES
         holds = {
-            FILES: bool(version) and filtered,
-            NETWORK: apart if processes else filtered,
-            SIGNALS: filtered and (scoped or not processes),
+            FILES: ruleset >= 0 and filtered,
+            NETWORK: filtered if folder is None else apart,
+            SIGNALS: filtered and (scoped or folder is None),
         }
         return frozenset(part for part in PARTS if holds[part])
 
+    def _for_processes(self, folder: str) -> tuple[int, bytes]:
+        """The ruleset and the filter of a koan that starts processes."""
+        writable = ["/dev/null", folder]
+        readable = (*self.readable, "/proc/self", *INTERFACES, *writable)
+        ruleset = -1
+        if self.ruleset >= 0:
+            ruleset = landlock.ruleset(readable, writable, tcp=True)
+        return ruleset, syscalls.program(processes=True)
 
-def _filtered(processes: bool) -> bool:
-    try:
-        syscalls.restrict(processes)
-    except OSError:  # a kernel, or a container, without it
-        return False
-    return True
+
+def _write(path: str, data: bytes) -> None:
+    with contextlib.suppress(OSError):
+        file = os.open(path, os.O_WRONLY)
+        os.write(file, data)
+        os.close(file)
 
 
 def summary(usual: Iterable[str], starting: Iterable[str] | None = None) -> str:

@@ -43,13 +43,12 @@ def version() -> int:
     return max(0, result)
 
 
-def restrict(
+def ruleset(
     readable: Iterable[str], writable: Iterable[str] = (), tcp: bool = False
-) -> None:
-    """Leave this thread no files but these, no TCP (unless asked), no signals out.
+) -> int:
+    """No files but these, no TCP (unless asked), no signals out: as an open file.
 
-    It has to have given up new privileges. What is not there is left out. Raises
-    OSError.
+    What is not there is left out. Raises OSError.
     """
     had = version()
     fs = sum(rights for since, rights in FS.items() if had >= since)
@@ -57,15 +56,21 @@ def restrict(
     scoped = ABSTRACT_SOCKETS | SIGNALS if had >= SINCE_SCOPES else 0
     attributes = _Ruleset(fs, net, scoped)
     size = 8 + 8 * (had >= SINCE_TCP) + 8 * (had >= SINCE_SCOPES)
-    ruleset = _call(CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), 0)
-    try:
-        for path in readable:
-            _allow(ruleset, path, fs & READ)
-        for path in writable:
-            _allow(ruleset, path, fs & ~EXECUTE)
-        _call(RESTRICT_SELF, ruleset, 0)
-    finally:
-        os.close(ruleset)
+    made = _call(CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), 0)
+    for path in readable:
+        _allow(made, path, fs & READ)
+    for path in writable:
+        _allow(made, path, fs & ~EXECUTE)
+    return made
+
+
+def restrict(ruleset: int) -> None:
+    """Hold this thread to a ruleset, and close that. Raises OSError.
+
+    It has to have given up new privileges.
+    """
+    _call(RESTRICT_SELF, ruleset, 0)
+    os.close(ruleset)
 
 
 def _allow(ruleset: int, path: str, rights: int) -> None:

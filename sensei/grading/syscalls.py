@@ -20,6 +20,8 @@ ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 X32 = 0x40000000  # the bit of x86-64's second set of numbers
 FIRST_UNKNOWN = 470  # what came into Linux after 6.17: nobody here has looked at it
 
+_libc = ctypes.CDLL(None, use_errno=True)
+
 # Refused: the number on x86-64, and on aarch64 (-1: it has none).
 REFUSED = {
     # other processes
@@ -152,28 +154,37 @@ AF_INET, AF_INET6, AF_NETLINK = 2, 10, 16
 Instruction = tuple[int, int, int, int]
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16  # places in what is asked about
+SIZE = 8
+FEW = 4
+MYSELF = 0x7FFFAA55  # in the place of the number of the process that is held
 ALLOW: Instruction = (RETURN, 0, 0, 0x7FFF0000)
 REFUSE: Instruction = (RETURN, 0, 0, 0x00050000 | errno.EPERM)
 NOT_THERE: Instruction = (RETURN, 0, 0, 0x00050000 | errno.ENOSYS)
 
 
-def is_known_machine() -> bool:
-    return platform.machine() in ARCHITECTURES
+def program(processes: bool = False) -> bytes:
+    """A filter that refuses these calls; empty where their numbers are not known.
 
-
-def restrict(processes: bool = False) -> None:
-    """Refuse these calls to this thread, for good.
-
-    ``processes``: it may start some, signal to them and talk to them by TCP. It has
-    to have given up new privileges. Raises OSError.
+    ``processes``: who is held may start some, signal to them and talk TCP to them.
     """
-    program = list(_program(platform.machine(), processes))
-    code = b"".join(struct.pack("HBBI", *instruction) for instruction in program)
+    machine = platform.machine()
+    if machine not in ARCHITECTURES:
+        return b""
+    steps = _program(machine, processes)
+    return b"".join(struct.pack("HBBI", *instruction) for instruction in steps)
+
+
+def restrict(program: bytes) -> bool:
+    """Hold this thread to a filter, for good; whether this kernel can do that.
+
+    It has to have given up new privileges.
+    """
+    if not program:
+        return False
+    code = program.replace(struct.pack("I", MYSELF), struct.pack("I", os.getpid()))
     buffer = ctypes.create_string_buffer(code, len(code))
-    filters = struct.pack("HP", len(program), ctypes.addressof(buffer))
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_SECCOMP, MODE_FILTER, filters, 0, 0):
-        raise OSError(ctypes.get_errno(), "seccomp refuses its filter")
+    filters = struct.pack("HP", len(code) // SIZE, ctypes.addressof(buffer))
+    return not _libc.prctl(PR_SET_SECCOMP, MODE_FILTER, filters, 0, 0)
 
 
 def _program(machine: str, processes: bool) -> Iterator[Instruction]:
@@ -186,22 +197,33 @@ def _program(machine: str, processes: bool) -> Iterator[Instruction]:
     rules = {REFUSED[name][column]: [REFUSE] for name in REFUSED}
     for name, rule in _watched(processes).items():
         rules[WATCHED[name][column]] = rule
-    for number, rule in rules.items():
-        if number >= 0:
-            yield (EQUAL, 0, len(rule), number)
-            yield from rule
+    yield from _looked_up(sorted((n, rule) for n, rule in rules.items() if n >= 0))
+
+
+def _looked_up(rules: list[tuple[int, list[Instruction]]]) -> Iterator[Instruction]:
+    """Halving, not one by one: a kernel asks every number when a filter comes."""
+    if len(rules) > FEW:
+        half = len(rules) // 2
+        lower = list(_looked_up(rules[:half]))
+        yield (AT_LEAST, len(lower), 0, rules[half][0])
+        yield from lower
+        yield from _looked_up(rules[half:])
+        return
+    for number, rule in rules:
+        yield (EQUAL, 0, len(rule), number)
+        yield from rule
     yield ALLOW
 
 
 def _watched(processes: bool) -> dict[str, list[Instruction]]:
-    mine = [_only(0, (os.getpid(), 0))] if not processes else [[ALLOW]]
+    mine = [ALLOW] if processes else _only(0, (MYSELF, 0))
     self_alone = _only(0, (0,))
     rules = {
         "clone3": [NOT_THERE],
         "fcntl": _none_of(1, (F_SETOWN, F_SETSIG, F_SETOWN_EX)),
         "ioctl": _none_of(1, (FIOSETOWN, SIOCSPGRP, TIOCSTI)),
-        "kill": mine[0],
-        "tgkill": mine[0],
+        "kill": mine,
+        "tgkill": mine,
         "prctl": [
             *((LOAD, 0, 0, FIRST_ARGUMENT), (EQUAL, 1, 0, PR_SET_PDEATHSIG), ALLOW),
             *_only(1, (SIGKILL,)),

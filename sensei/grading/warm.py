@@ -177,7 +177,10 @@ class Foreman:
         seconds = job["seconds"] + MORE_SECONDS * len(job["fills"]) + GRACE
         try:
             process = processes.fork(
-                work, seconds=seconds, output=output.sink, keep=[report_pipe.sink]
+                work,
+                seconds=seconds,
+                output=output.sink,
+                keep=[report_pipe.sink, self.fence.ruleset],
             )
         except OSError as error:
             self._tell({"id": job["id"], "how": "fault", "what": f"fork: {error}"})
@@ -245,7 +248,8 @@ def _tried(around: Fence, folder: str | None = None) -> frozenset[str]:
         write(pipe.sink, " ".join(around.close(GRACE, folder)).encode())
         return 0
 
-    process = processes.fork(work, seconds=GRACE, keep=[pipe.sink])
+    kept = [pipe.sink, around.ruleset]
+    process = processes.fork(work, seconds=GRACE, keep=kept)
     pipe.close_sink()
     while process.ended() is None:
         time.sleep(0.001)
