@@ -27,7 +27,7 @@ HOW = {
     "versions": {"python": "3.12.0", "torch": "2.9.0"},
     "arguments": {"device": ["cpu"]},
     "seconds": 10.0,
-    "fence": "files, network",
+    "fence": "kernel fence: files, network",
 }
 
 
@@ -137,7 +137,7 @@ def test_similar_answers_are_listed_beside_their_rule():
     assert "left and right share 6, of 6 and 6 wrong answers" in body
     assert "at least 5 wrong answers that no more than 3 of 41 gave" in body
     assert "01 before any backward: 0.777" in body
-    for word in ("cheat", "copied", "plagiar", "suspic"):
+    for word in ("cheat", "copied from", "plagiar", "suspic"):
         assert word not in body.casefold()
 
 
