@@ -13,7 +13,8 @@ from enum import StrEnum
 
 from sensei.grading.archives import Node
 
-TYPED = "typed into the platform; koans are taken from files only"  # a remark
+# A remark.
+TYPED = "what was typed into the platform is not graded: koans are taken from files"
 
 
 class Platform(StrEnum):
