@@ -45,6 +45,8 @@ def which_hold(found: Any, wrote: Any, tolerance: Tolerance = None) -> str:
 
     "" where there is only one value, and nothing to tell apart.
     """
+    if _is_turned(found, wrote, tolerance):
+        return "Turned round it would hold: what are your rows has to be its columns."
     try:
         entries = list(_entries(found, wrote))
     except Shape as shape:
@@ -68,6 +70,15 @@ def which_hold(found: Any, wrote: Any, tolerance: Tolerance = None) -> str:
         outer, _, inner = dotted.partition(".")
         sentence += f" ({dotted} is entry {inner} of list {outer}.)"
     return sentence
+
+
+def _is_turned(found: Any, wrote: Any, tolerance: Tolerance) -> bool:
+    """Whether a list of lists has its rows where its columns should be."""
+    sides = (found, wrote)
+    if not all(is_list(one) and one and all(map(is_list, one)) for one in sides):
+        return False
+    turned = [list(column) for column in zip(*wrote, strict=False)]
+    return predicted(found, turned, tolerance)
 
 
 def _spelling(entries: Sequence[Entry]) -> str:

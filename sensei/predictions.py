@@ -156,6 +156,11 @@ class _Evaluator:
 
     def _attribute(self, node: ast.Attribute) -> Any:
         path = _dotted(node)
+        if path and path[0] not in self.names and path[-1] in ("nan", "inf"):
+            raise Refused(
+                f"{path[0]} is no module here; who means {path[-1]} writes "
+                f'float("{path[-1]}").'
+            )
         if path is None or not isinstance(self.names.get(path[0]), ModuleType):
             raise Refused(
                 f"`{_short(node)}` asks the koan for its answer. Write down what "

@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
+from itertools import groupby
 from typing import Any
 
 from sensei.comparing import is_number, near
@@ -23,6 +24,7 @@ LONGEST_LIST = 26  # columns: a longer one is drawn number by number
 LONGEST_NUMBER = 12  # columns: where a value is longer, values start below each other
 LEAST_CODE = 18  # columns that a line of code needs beside a bar
 LEAST_CODE_BY_WORDS = 14  # beside words, which say more
+STAYS = "stays"  # in the place of what was added
 EXACT = 1e9  # a whole number below this is written with all its digits
 
 
@@ -129,11 +131,25 @@ def draw(
 
     ``source_lines`` are the lines of the koan's file.
     """
-    rows = [row for event in events for row in _rows(event)]
+    rows = _without_repeats([row for event in events for row in _rows(event)])
     earlier = len(rows) - most_rows + 1 if len(rows) > most_rows else 0
     first = [_fitted(f"   … {_times(earlier, 'change')} before", width)]
     drawn = _drawn(rows[earlier:], source_lines, width)
     return [*first, *drawn] if earlier else drawn
+
+
+def _without_repeats(rows: Sequence[_Row]) -> list[_Row]:
+    """What stays the same again and again is one row, with how often."""
+    runs = [list(run) for _, run in groupby(rows)]
+    return [
+        row
+        for run in runs
+        for row in (
+            [replace(run[0], note=f"{run[0].note} {len(run)} times")]
+            if len(run) > 1 and run[0].note == STAYS
+            else run
+        )
+    ]
 
 
 def _rows(event: Event) -> Iterator[_Row]:
@@ -166,7 +182,7 @@ def _no_list(value: Value) -> Value:
 def _note(event: Event) -> str:
     before, after = event.before, event.after
     if before is not None and repr(before) == repr(after):
-        return "stays"
+        return STAYS
     if after is None:
         return "wiped"
     added = _added(event)

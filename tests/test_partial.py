@@ -37,6 +37,22 @@ quick = settings(max_examples=80, deadline=None, database=None)
         ),
         ([True, False], [0, 1], "0 of the 2 entries hold, each in its place."),
         (["a", True], ("a", False), "1 of the 2 entries hold, each in its place."),
+        # rows for columns
+        (
+            [[1, 2], [3, 4]],
+            [[1, 3], [2, 4]],
+            "Turned round it would hold: what are your rows has to be its columns.",
+        ),
+        (
+            [[1, 2, 3], [4, 5, 6]],
+            [[1, 4], [2, 5], [3, 6]],
+            "Turned round it would hold: what are your rows has to be its columns.",
+        ),
+        (
+            [[1, 2], [2, 1]],
+            [[1, 2], [2, 0]],
+            "Entry 2.2 does not hold. (2.2 is entry 2 of list 2.)",
+        ),
         # a text for something else
         (True, "True", "True is written without quotes."),
         (None, "None", "None is written without quotes."),

@@ -162,6 +162,9 @@ REFUSED = {
         __import__('os')  [].append(1)  (lambda: 1)()  [slate(p), 1]  {1: slate(p)}
         {slate(p): 1}  1 + slate(p)  1 < slate(p)  -slate(p)
     """,
+    'who means inf writes float("inf")': """
+        math.inf  [1.0, np.inf]  -math.inf
+    """,
     "Between two factors stands a *": """
         2(0.5-0.8)  (1 + 2)(3)  (-1)(2)
     """,

@@ -266,3 +266,9 @@ def test_values_are_written_in_the_digits_that_matter(value, text):
 def test_a_story_up_to_the_turn_that_brought_an_entry(turns, entry, entries, kept):
     events = [Event(i, "p", 0.0, 1.0, turn=turn) for i, turn in enumerate(turns)]
     assert up_to(events, entry, entries) == events[:kept]
+
+
+def test_what_stays_again_and_again_is_one_row():
+    events = [Event(2, "p", 5.0, 5.0), *[Event(2, "p", 5.0, 5.0)] * 8]
+    [row] = draw(events, SOURCE, 80)
+    assert "stays 9 times" in row
