@@ -5,6 +5,7 @@ imports one thing from here: the blank.
 """
 
 import sys
+from fnmatch import fnmatch
 from typing import Any
 
 __all__ = ["__"]
@@ -21,16 +22,27 @@ class _Blank:
         return "__"
 
 
-__: Any = _Blank()  # to a type checker it may be anything
+_blank = _Blank()
+__: Any  # to a type checker it may be anything
+
+_ALONE = (
+    "A lesson is not run by itself: type `pytest` in the folder of the course, or "
+    "`pytest {}` for this lesson alone (in a notebook with a ! before it)."
+)
 
 
-def _main_file() -> str:
-    file = getattr(sys.modules.get("__main__"), "__file__", None)
-    return (file or "").replace("\\", "/").rpartition("/")[2]
-
-
-if _main_file().startswith("test_") and _main_file().endswith(".py"):
-    sys.exit(
-        "A lesson is not run by itself: type `pytest` in the folder of the course, "
-        f"or `pytest {sys.argv[0]}` for this lesson alone."
-    )
+def __getattr__(name: str) -> Any:
+    """The blank; a lesson that is run or imported by itself gets a sentence."""
+    if name != "__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    frame = sys._getframe(1)
+    while frame.f_back and frame.f_globals["__name__"].startswith("importlib."):
+        frame = frame.f_back
+    asking = frame.f_globals
+    file = str(asking.get("__file__"))
+    is_lesson = fnmatch(file.replace("\\", "/").rpartition("/")[2], "test_*.py")
+    if is_lesson and asking["__name__"] == "__main__":
+        sys.exit(_ALONE.format(sys.argv[0]))
+    if is_lesson and asking.get("__spec__") and hasattr(sys, "ps1"):
+        raise ImportError(_ALONE.format(file))
+    return _blank

@@ -26,8 +26,7 @@ def replaced(text: str, changes: Sequence[tuple[Fill, str]]) -> str:
         if fill.is_expression:
             new = _as_operand(new, fill)
         else:
-            before = _before(start, raw, starts)
-            new = _indented(new, before if before.isspace() else " " * len(before))
+            new = _statements(new, _before(start, raw, starts))
         if "\r\n" in text:
             new = new.replace("\n", "\r\n")
         raw = raw[:start] + _bytes(new) + raw[end:]
@@ -81,6 +80,16 @@ def _as_operand(new: str, fill: Fill) -> str:
     was_generator = isinstance(fill.nodes[0], ast.GeneratorExp)
     loose = isinstance(node, _LOOSE) or is_not or "\n" in new or was_generator
     return f"({new})" if loose else new
+
+
+def _statements(new: str, before: str) -> str:
+    """Statements as they may stand behind what stands before them in their line."""
+    if before.isspace() or not before:
+        return _indented(new, before)
+    if before.rstrip().endswith(";"):  # no loop may stand there
+        indent = before[: len(before) - len(before.lstrip())]
+        return f"\n{indent}{_indented(new, indent)}"
+    return _indented(new, " " * len(before))
 
 
 def _indented(text: str, indent: str) -> str:

@@ -18,6 +18,7 @@ import pytest
 from pytest import (
     Collector,
     Config,
+    ExitCode,
     Item,
     Module,
     Session,
@@ -40,6 +41,7 @@ from sensei.watchdog import Limits
 from sensei.work import forget_modules
 
 NOT_RUN = "It could not be run."
+SUGAR_SIGNS = "✓⨯▏█"
 LEFT = "The debugger was left before the koan had come to its end."
 
 COURSE = pytest.StashKey[Course]()
@@ -120,12 +122,15 @@ def _take_all_for_the_path(config: Config) -> None:
 
 
 def _plain_reporter_where_sugar_breaks(config: Config) -> None:
-    """pytest-sugar 1.1.1 under pytest 9.2 ends in an INTERNALERROR with -vv."""
+    """pytest-sugar 1.1.1 under pytest 9.2 ends in an INTERNALERROR with -vv, and
+    where its signs can't be written pytest writes its escapes as letters, too.
+    """
     sugar: Any = sys.modules.get("pytest_sugar")
     reporter = config.pluginmanager.getplugin("terminalreporter")
-    if config.get_verbosity() < 2 or sugar is None:
+    if sugar is None or not isinstance(reporter, sugar.SugarTerminalReporter):
         return
-    if isinstance(reporter, sugar.SugarTerminalReporter):
+    signs = text.writable(SUGAR_SIGNS, text.encoding(reporter))
+    if config.get_verbosity() >= 2 or signs != SUGAR_SIGNS:
         sugar.IS_SUGAR_ENABLED = False
         config.pluginmanager.unregister(reporter)
         plain = TerminalReporter(config, sys.stdout)
@@ -280,10 +285,12 @@ class Scribe:
         return {koan: told_apart(found) for koan, found in self.results.items()}
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_sessionfinish(self, session: Session) -> Generator[None, None, None]:
+    def pytest_sessionfinish(
+        self, session: Session, exitstatus: int
+    ) -> Generator[None, None, None]:
         yield
         reporter = session.config.pluginmanager.getplugin("terminalreporter")
-        if reporter is None or not self.results:
+        if reporter is None:
             return
         request = screen.Request(
             hints=self.config.getoption("hint"),
@@ -292,6 +299,8 @@ class Scribe:
             columns=reporter._tw.fullwidth,
             command=_command(self.config),
         )
+        if exitstatus == ExitCode.NO_TESTS_COLLECTED and not self.results:
+            text.show(screen.nothing(request.width), reporter)
         for part in progress(self.course, self.verdicts):
             text.show(screen.lines(part, request), reporter)
 

@@ -167,7 +167,7 @@ def write(path: Path, data: bytes) -> None:
         beside.write_bytes(data)
         os.replace(beside, path)
     except OSError as error:
-        raise ResetError(f"{path}: can't be written: {error.strerror}") from None
+        raise ResetError(f"{path}: can't be written ({error.strerror}).") from None
     finally:
         with contextlib.suppress(OSError):  # a folder that can't be written to
             beside.unlink(missing_ok=True)
@@ -181,19 +181,23 @@ def keep(course: Course, paths: Sequence[Path]) -> Path | None:
     there = [path for path in paths if path.exists()]
     if not there:
         return None
+    dropped = course.root / KEPT
     numbers = [number for number, _ in _kept(course)]
-    folder = course.root / KEPT / str(max(numbers, default=0) + 1)
+    folder, unfinished = dropped / str(max(numbers, default=0) + 1), dropped / "new"
     try:
         for path in there:
-            copy = folder / path.relative_to(course.root)
+            copy = unfinished / path.relative_to(course.root)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
-        (course.root / KEPT / ".gitignore").write_text("*\n")
+        (dropped / ".gitignore").write_text("*\n")
+        unfinished.rename(folder)
     except OSError as error:
         raise ResetError(
             f"Nothing was changed: what is there can't be put aside in {KEPT} "
             f"({error.strerror})."
         ) from None
+    finally:  # half a copy is none that an undo may take
+        shutil.rmtree(unfinished, ignore_errors=True)
     return folder
 
 
@@ -251,15 +255,23 @@ def _run(course: Course, options: argparse.Namespace) -> int:
     if asks and not options.yes and not _sure(options.name, targets):
         print("Nothing was changed.")
         return 1
-    paths = list(dict.fromkeys(target.lesson.path for target in targets))
-    kept = keep(course, paths)
-    for target in targets:
-        reset(target)
+    _put_back(course, targets)
+    return 0
+
+
+def _put_back(course: Course, targets: Sequence[Target]) -> None:
+    """Reset all targets, and say where what was there is, even if one can't be."""
+    kept = keep(course, list(dict.fromkeys(target.lesson.path for target in targets)))
+    where = kept.relative_to(course.root).as_posix() if kept else ""
+    back = f"What was there is in {where}; `sensei reset --undo` brings it back."
+    try:
+        for target in targets:
+            reset(target)
+    except ResetError as error:
+        raise ResetError(f"{error} {back}" if kept else str(error)) from None
     print(f"{_what(targets)} as it was given.")
     if kept:
-        where = kept.relative_to(course.root).as_posix()
-        print(f"What was there is in {where}; `sensei reset --undo` brings it back.")
-    return 0
+        print(back)
 
 
 def _targets(course: Course, name: str) -> list[Target]:

@@ -22,6 +22,8 @@ TITLE = 28  # columns of a lesson's number and title
 SHORTEST_TITLE = 11
 WITHOUT_TITLE = 36  # columns of the bar, the count and "you are here"
 BAR = 13  # the longest bar of a lesson
+COUNT = 6
+HERE = " ← you are here"
 MOST_WRITTEN = 4  # lines of the learner's own code
 MOST_ROWS = 8  # of a check's table
 STORY_ROWS = 10
@@ -64,6 +66,15 @@ def lines(progress: Progress, request: Request) -> list[Line]:
     room = LONGEST - len(without) - 2
     rows = max(FEWEST_STORY_ROWS, min(STORY_ROWS, room))
     return _laid_out(progress, replace(request, story_rows=rows))
+
+
+def nothing(width: int) -> list[Line]:
+    """What a run has to say in which there was no koan."""
+    text = (
+        "There is no koan in what you ran. Run pytest in the folder of the course, "
+        "or name a koan: `sensei list` has them all."
+    )
+    return [(), *prose("", text, width)]
 
 
 def _laid_out(progress: Progress, request: Request) -> list[Line]:
@@ -115,11 +126,12 @@ def _row(stretch: Stretch, here: bool, width: int) -> Line:
     title = max(SHORTEST_TITLE, min(TITLE, width - WITHOUT_TITLE))
     name = f"  {stretch.lesson.number} {stretch.lesson.title}"
     mark = ("bold",) if here else ("green",) if stretch.complete else ()
-    you = " ← you are here" if here else ""
+    room = width - title - BAR - COUNT
+    you = (HERE if len(HERE) <= room else HERE[:2]) if here else ""
     return (
-        Span(f"{name:<{title}.{title}}", mark),
+        Span(f"{name:<{title}.{title - 1}}", mark),
         Span(f"{_bar(stretch):<{BAR}}", ("green",) if solved else ()),
-        Span(f" {f'{solved}/{total}':>5}{you}", mark),
+        Span(f"{f'{solved}/{total}':>{COUNT}}{you}", mark),
     )
 
 

@@ -65,12 +65,16 @@ def code(line: str, width: int) -> Iterator[Line]:
 
 def show(lines: list[Line], reporter: TerminalReporter) -> None:
     """Write lines to pytest's terminal, in ASCII where it has no more than that."""
-    encoding = getattr(reporter._tw._file, "encoding", None) or "utf-8"
     for line in lines:
         for span in line:
-            text = writable(span.text, encoding)
+            text = writable(span.text, encoding(reporter))
             reporter.write(text, **dict.fromkeys(span.markup, True))
         reporter.write("\n")
+
+
+def encoding(reporter: TerminalReporter) -> str:
+    """That of pytest's terminal."""
+    return getattr(reporter._tw._file, "encoding", None) or "utf-8"
 
 
 def writable(text: str, encoding: str) -> str:

@@ -51,6 +51,12 @@ def put(source: str, asks: str, new: str) -> str:
             "d\ne",
             "if a:\r\n    d\r\n    e\r\nc\r\n",
         ),
+        (
+            "if a:\n\tb; c\n",
+            "if a:\n    b\n    __",
+            "for x in d:\n    e",
+            "if a:\n\tb; \n\tfor x in d:\n\t    e\n",
+        ),
         ("a\rx = 1\rb\r", "x = __", "2", "a\rx = 2\rb\r"),
         (
             "if a:\n    @once\n    def f(): b\n",

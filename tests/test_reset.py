@@ -222,3 +222,41 @@ def test_where_nothing_can_be_put_aside_nothing_is_changed(filled, capsys):
     told = capsys.readouterr().err
     assert "Nothing was changed" in told and "Traceback" not in told
     assert first(filled).read_text("utf-8") == before
+
+
+def test_half_a_copy_is_none_that_an_undo_brings_back(filled, capsys, monkeypatch):
+    """As when the disk fills up while what is there is put aside."""
+
+    def half(source, target):
+        target.write_bytes(b"")
+        raise OSError(28, "No space left on device")
+
+    before = first(filled).read_text("utf-8")
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.copyfile", half)
+        assert main(["reset", "test_a_sum"]) == 2
+    assert "(No space left on device)" in capsys.readouterr().err
+    assert main(["reset", "--undo"]) == 2
+    assert "There is nothing to bring back" in capsys.readouterr().err
+    assert first(filled).read_text("utf-8") == before
+
+
+def test_a_lesson_that_cannot_be_written_is_there_to_be_brought_back(
+    filled, capsys, monkeypatch
+):
+    """As when the disk is full after the copy, or the folder may only be read."""
+
+    def fails(source, target):
+        raise OSError(30, "Read-only file system")
+
+    before = first(filled).read_text("utf-8")
+    with monkeypatch.context() as patch:
+        patch.setattr("os.replace", fails)
+        assert main(["reset", "test_a_sum"]) == 2
+    said = capsys.readouterr().err
+    assert (
+        "can't be written (Read-only file system)" in said and "Traceback" not in said
+    )
+    assert "`sensei reset --undo` brings it back" in said
+    assert first(filled).read_text("utf-8") == before
+    assert not list((filled.root / "koans").glob(".*"))
