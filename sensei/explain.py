@@ -25,7 +25,7 @@ def explained(outcome: Outcome, verdict: Verdict, reveal: bool) -> Verdict:
         return verdict
     place = judge.failing(outcome)
     events = story(outcome, len(outcome.checks) if place is None else place)
-    if verdict.table:
+    if verdict.table and outcome.attempt.koan.note.row:  # its entries are turns
         rows = Table.unpack(verdict.table).rows
         first = next((i for i, row in enumerate(rows) if row.differs), len(rows))
         events = timeline.up_to(events, first, len(rows))

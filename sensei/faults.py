@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 
 from sensei.lesson import Koan, NotAsGiven
@@ -40,8 +41,30 @@ def unreadable(
     is_check = before.lstrip().startswith("assert ")
     asked = koan if koan and koan.note.is_prediction else None
     slip = _several_in(values, asked) if asked and is_check else ""
+    slip = slip or _given_twice(line)
     where = f" (line {fault.line})" if fault.line else ""
-    return slip or f"Python can't read this{where}: {fault.reason}."
+    end = "" if fault.reason.endswith(("?", ".")) else "."
+    return slip or f"Python can't read this{where}: {fault.reason}{end}"
+
+
+def _given_twice(line: str) -> str:
+    """For who puts into a blank what stands around it: `if if x:`, `if x::`."""
+    first, _, rest = line.strip().partition(" ")
+    if first in ("if", "while") and rest.startswith(f"{first} "):
+        return f"`{first}` stands there already: write the condition alone."
+    if first in ("if", "while") and re.search(r":\s*:\s*(#.*)?$", line):
+        return "The colon stands there already: write the condition alone."
+    return ""
+
+
+def doubled_target(function: Function | None) -> str:
+    """What to say of `loss = loss = x`: the blank was what comes behind the sign."""
+    for node in ast.walk(function) if function else ():
+        if isinstance(node, ast.Assign) and len(node.targets) > 1:
+            first, second = map(ast.unparse, node.targets[:2])
+            if first == second:
+                return f"`{first} =` stands there already: write only what comes after."
+    return ""
 
 
 def _several_in(text: str, koan: Koan) -> str:

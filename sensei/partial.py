@@ -57,6 +57,7 @@ def which_hold(found: Any, wrote: Any, tolerance: Tolerance = None) -> str:
     right = len(entries) - len(wrong)
     if all(isinstance(entry.found, bool | str) for entry in entries):
         sentence = f"{right} of the {len(entries)} entries hold, each in its place."
+        sentence = sentence if right else f"None of the {len(entries)} entries holds."
         return " ".join(filter(None, [sentence, _spelling(entries)]))
     if not right:
         return " ".join(
@@ -64,12 +65,32 @@ def which_hold(found: Any, wrote: Any, tolerance: Tolerance = None) -> str:
         )
     noun, verb = ("Entry", "does") if len(wrong) == 1 else ("Entries", "do")
     names = [entry.name for entry in wrong]
-    sentence = f"{noun} {_and(names)} {verb} not hold."
+    sentence = f"{noun} {_and(_together(names))} {verb} not hold."
+    if len(wrong) == 2 and _are_swapped(wrong[0], wrong[1], tolerance):
+        sentence += " Each is where the other belongs."
     dotted = next((name for name in names if "." in name), "")
     if dotted:
         outer, _, inner = dotted.partition(".")
         sentence += f" ({dotted} is entry {inner} of list {outer}.)"
     return sentence
+
+
+def _together(names: Sequence[str]) -> list[str]:
+    """Names of entries, those of one key together: 1 and 2 of "w"."""
+    by_key: dict[str, list[str]] = {}
+    for name in names:
+        number, _, key = name.partition(" of ")
+        by_key.setdefault(key, []).append(number)
+    return [
+        part
+        for key, numbers in by_key.items()
+        for part in ([f"{_and(numbers)} of {key}"] if key else numbers)
+    ]
+
+
+def _are_swapped(left: Entry, right: Entry, tolerance: Tolerance) -> bool:
+    one = predicted(left.found, right.wrote, tolerance)
+    return one and predicted(right.found, left.wrote, tolerance)
 
 
 def _is_turned(found: Any, wrote: Any, tolerance: Tolerance) -> bool:

@@ -28,6 +28,7 @@ MOST_WRITTEN = 4  # lines of the learner's own code
 MOST_ROWS = 8  # of a check's table
 STORY_ROWS = 10
 FEWEST_STORY_ROWS = 3
+REVEALED_ROWS = 24
 LONGEST = 40  # lines of the screen of a koan that is being tried
 COMMAND = 26  # columns of an offered command
 BEFORE = 2  # rows above the first that differs
@@ -65,6 +66,8 @@ def lines(progress: Progress, request: Request) -> list[Line]:
     without = _laid_out(progress, replace(request, story_rows=0))
     room = LONGEST - len(without) - 2
     rows = max(FEWEST_STORY_ROWS, min(STORY_ROWS, room))
+    if request.reveal or request.hints:  # who asks for more is not shown less
+        rows = REVEALED_ROWS if request.reveal else STORY_ROWS
     return _laid_out(progress, replace(request, story_rows=rows))
 
 
@@ -274,9 +277,11 @@ def _offers(
 ) -> Iterator[tuple[str, str]]:
     """Commands that help from here, and what each is for."""
     if request.hints < HINTS:
-        again = " --hint" * (request.hints + 1)
+        again = f"{request.command}{' --hint' * (request.hints + 1)}"
+        if request.command and step.verdict is None:  # the run was of others
+            again = f"sensei hint {step.name}"
         what = "one hint more" if request.hints else "a hint"
-        yield f"{request.command}{again}" if request.command else "h", what
+        yield again if request.command else "h", what
     if step.tried and _reveals(step) and not request.reveal:
         answer = f"{request.command} --reveal" if request.command else "r"
         is_code = step.koan is not None and not step.koan.note.is_prediction

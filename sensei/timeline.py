@@ -19,6 +19,7 @@ from sensei.comparing import is_number, near
 Value = float | list[float] | str | None
 
 MOST_ROWS = 12
+MOST_AT_ONCE = 6  # rows of one line that a story does not begin amid
 LONGEST_NAME = 20  # columns
 LONGEST_LIST = 26  # columns: a longer one is drawn number by number
 LONGEST_NUMBER = 12  # columns: where a value is longer, values start below each other
@@ -133,9 +134,21 @@ def draw(
     """
     rows = _without_repeats([row for event in events for row in _rows(event)])
     earlier = len(rows) - most_rows + 1 if len(rows) > most_rows else 0
+    earlier = _with_its_line(rows, earlier) if earlier else 0
     first = [_fitted(f"   … {_times(earlier, 'change')} before", width)]
     drawn = _drawn(rows[earlier:], source_lines, width)
     return [*first, *drawn] if earlier else drawn
+
+
+def _with_its_line(rows: Sequence[_Row], start: int) -> int:
+    """A place to begin at, so that what one line changed at once stays together."""
+    here = {rows[start].leaf} if start < len(rows) else set[int | str]()
+    for place in range(start, max(start - MOST_AT_ONCE, 0), -1):
+        before = rows[place - 1]
+        if place == len(rows) or before.line != rows[place].line or before.leaf in here:
+            return place
+        here.add(before.leaf)
+    return max(start - MOST_AT_ONCE, 0)
 
 
 def _without_repeats(rows: Sequence[_Row]) -> list[_Row]:

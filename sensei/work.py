@@ -159,7 +159,10 @@ class Work:
             sentence = faults.unreadable(fault, self.lines, koan)
             return Verdict(Kind.ERROR, sentence, fault.line or 1)
         except NotAsGiven as change:
-            slip = faults.forgotten_brackets(self.found.get(koan.name, [None])[0], koan)
+            found = self.found.get(koan.name, [None])[0]
+            slip = faults.forgotten_brackets(found, koan) or faults.doubled_target(
+                found
+            )
             sentence = slip or faults.not_as_given(change, koan)
             return Verdict(Kind.ERROR, sentence, change.line)
         wrote = edit.text_of(self.text, fill)

@@ -114,7 +114,8 @@ def test_the_first_row_that_is_kept_has_its_line():
     both = [Event(2, "p", None, 1.0, leaf=1), Event(2, "q", None, 2.0, leaf=2)]
     rows = draw([*both, Event(3, "p", 1.0, 3.0, leaf=1)], SOURCE, 44, 3)
     assert len(rows) == 3
-    assert words(draw(both * 2, SOURCE, 44, 2))[-1][0] == "2"
+    told, p, q = words(draw(both * 2, SOURCE, 44, 2))
+    assert (told[0], p[0], p[2], q[0]) == ("…", "2", "p", "q")  # they stay together
 
 
 def test_what_is_wiped_what_stays_and_how():
