@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from sensei import comparing, predictions, source
-from sensei.attempt import IN_THE_FILL
 from sensei.blanks import Fill
 from sensei.lesson import NotAsGiven
 from sensei.notes import NotesError
@@ -22,6 +21,7 @@ from sensei.source import Unreadable
 EXAMPLE_SECONDS = 5.0
 COMPARED = 80  # characters of a message: its advice may name the koan's own names
 BESIDE_THE_POINT = re.compile(r"[\d.]+|(?<=attribute )'.*")
+NAMES = (ast.Attribute, ast.Name)
 A_FUNCTION = re.compile(r"\b(builtin_function_or_method|method|function)\b")
 
 
@@ -114,7 +114,7 @@ def _not_called(outcome: Outcome) -> str:
     names: list[str] = []
     if raised and A_FUNCTION.search(_message(outcome)):
         names = list(_uncalled(fill))
-    elif raised is None or raised.place != IN_THE_FILL:
+    elif raised is None or not isinstance(raised.error, AttributeError):
         names = list(_statements_that_name(fill))
     if not names:
         return ""
@@ -124,7 +124,7 @@ def _not_called(outcome: Outcome) -> str:
 def _statements_that_name(fill: Fill) -> Iterator[str]:
     for part in fill.nodes:
         for node in ast.walk(part):
-            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Attribute):
+            if isinstance(node, ast.Expr) and isinstance(node.value, NAMES):
                 yield ast.unparse(node.value)
 
 

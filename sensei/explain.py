@@ -15,6 +15,8 @@ from sensei.running import Outcome, run
 from sensei.timeline import Event
 from sensei.verdicts import Kind, Verdict
 
+TURNS = ("step", "window")  # rows of a check's table that are turns of a loop
+
 
 def explained(outcome: Outcome, verdict: Verdict, reveal: bool) -> Verdict:
     """A verdict with what may be told about it."""
@@ -25,7 +27,7 @@ def explained(outcome: Outcome, verdict: Verdict, reveal: bool) -> Verdict:
         return verdict
     place = judge.failing(outcome)
     events = story(outcome, len(outcome.checks) if place is None else place)
-    if verdict.table and outcome.attempt.koan.note.row:  # its entries are turns
+    if verdict.table and outcome.attempt.koan.note.row in TURNS:
         rows = Table.unpack(verdict.table).rows
         first = next((i for i, row in enumerate(rows) if row.differs), len(rows))
         events = timeline.up_to(events, first, len(rows))

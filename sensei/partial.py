@@ -72,7 +72,7 @@ def which_hold(found: Any, wrote: Any, tolerance: Tolerance = None) -> str:
     if dotted:
         outer, _, inner = dotted.partition(".")
         sentence += f" ({dotted} is entry {inner} of list {outer}.)"
-    return sentence
+    return " ".join(filter(None, [sentence, _spelling(wrong)]))
 
 
 def _together(names: Sequence[str]) -> list[str]:

@@ -69,7 +69,12 @@ quick = settings(max_examples=80, deadline=None, database=None)
         (0.5, "0.5", "A number is written without quotes."),
         (None, "-1e3", "A number is written without quotes."),
         (1, "one", ""),
-        ([1, "B"], [1, "b"], "Entry 2 does not hold."),
+        ([1, "B"], [1, "b"], "Entry 2 does not hold. The letters here are capitals."),
+        (
+            [1, None],
+            [1, "None"],
+            "Entry 2 does not hold. None is written without quotes.",
+        ),
         ("B", "a", "The letters here are capitals."),
         ("b", "A", "The letters here are small ones."),
         ("b", "a", ""),
