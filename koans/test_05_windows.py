@@ -25,6 +25,7 @@ def test_when_to_step(device):
 
     def train(k, *pixels):
         model = torch.nn.Linear(1, 1, bias=False, device=device)  # weight * x
+        torch.nn.init.ones_(model.weight)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
         found = []
         for i, x in enumerate(torch.tensor(pixels, device=device).split(1)):
@@ -102,6 +103,7 @@ def test_no_batch_left_behind(device):
 
     def train(k, *pixels):
         model = torch.nn.Linear(1, 1, bias=False, device=device)
+        torch.nn.init.ones_(model.weight)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
         batches = torch.tensor(pixels, device=device).split(1)
         found = []
@@ -126,6 +128,7 @@ def test_a_short_last_window(device):
 
     def train(k, *pixels):
         model = torch.nn.Linear(1, 1, bias=False, device=device)
+        torch.nn.init.ones_(model.weight)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
         found = []
         for window in torch.tensor(pixels, device=device).split(k):
@@ -169,8 +172,8 @@ def test_two_schedulers(device):
 def test_how_long_is_the_schedule(device):
     """LinearLR takes the rate from 1 down to 0 in equal pieces, in total_iters calls
     of its step(). Eight micro-batches in windows of four, and it steps with each
-    window. What are the rates of the two steps, and what is left, for total_iters=8
-    and for total_iters=2? Write two lists of three."""
+    window. What are the rates of the two steps, and what is the rate after both, for
+    total_iters=8 and for total_iters=2? Write two lists of three."""
 
     def rates(total_iters):
         p = torch.tensor(0.0, device=device, requires_grad=True)
@@ -191,10 +194,12 @@ def test_how_long_is_the_schedule(device):
 
 def test_each_window_at_half_the_rate(device):
     """Write what comes after a backward(): a step for each window, the first at rate
-    1, every later one at half the rate before it. log holds [slate, rate] for each."""
+    1, every later one at half the rate before it; it is the scheduler that halves.
+    log holds [slate, rate] for each."""
 
     def train(k, *pixels):
         model = torch.nn.Linear(1, 1, bias=False, device=device)
+        torch.nn.init.ones_(model.weight)
         optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
         scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.5)
         log = []

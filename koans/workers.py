@@ -6,8 +6,9 @@ of its own, with a gloo process group between the two, and gives back the list
 it; it returns plain numbers or lists of them.
 
 Whatever happens over there ends here: a rank that raises, dies or hangs ends
-as RankFailed within the time limit, and no process is left behind, not even
-when pytest itself is killed.
+as RankFailed within the time limit, and one that waits for an exchange that the
+other never comes to long before that. No process is left behind, not even when
+pytest itself is killed.
 """
 
 import importlib
@@ -37,6 +38,8 @@ import torch.distributed as dist
 RANKS = 2
 LIMIT = 30.0  # seconds for one call, the start of the processes included
 SLOW_TO_IMPORT = ["torch._dynamo"]  # DistributedDataParallel asks for it: a second
+EXCHANGE = 4.0  # seconds for one exchange: both ranks come to it at about once
+ENDS_OF_WAITING = ["Timed out waiting", "Connection closed by peer"]  # gloo's words
 GRACE = 1.0  # seconds for the other rank to say why, once one has failed
 
 
@@ -145,7 +148,8 @@ def _listen(reports, limit):
                 kind, value = "died", None
             said[reports.index(report)] = kind, value
             if kind != "answer":
-                deadline = min(deadline, time.monotonic() + GRACE)
+                grace = 0.0 if kind == "waited" else GRACE
+                deadline = min(deadline, time.monotonic() + grace)
     return said
 
 
@@ -156,6 +160,8 @@ def _answers(said, exitcodes, limit):
     if kinds == {"not met"}:  # where one worked or died, that is what went wrong
         [(_, value), *_] = said.values()
         pytest.skip(f"two gloo processes could not meet here: {value}")
+    if kinds - {"answer"} == {"waited"}:
+        raise RankFailed("a rank waited for an exchange that the other never came to")
     sentences = [
         f"rank {rank} died with exit code {exitcodes[rank]}"
         for rank, (kind, _) in said.items()
@@ -247,6 +253,7 @@ def _be_a_rank(worker, file, rank, meeting_point, limit, report):
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_pytest, args=(limit,), daemon=True).start()
     torch.set_num_threads(1)
+    _import_once()
     try:
         _meet(rank, meeting_point, limit)
     except Exception as error:
@@ -255,7 +262,9 @@ def _be_a_rank(worker, file, rank, meeting_point, limit, report):
         try:
             report.send(("answer", worker(rank)))
         except Exception as error:
-            report.send(("raised", _sentence(error) + _place(error, file)))
+            waited = any(end in str(error) for end in ENDS_OF_WAITING)
+            kind = "waited" if waited else "raised"
+            report.send((kind, _sentence(error) + _place(error, file)))
     threading.Event().wait()
 
 
@@ -272,12 +281,16 @@ def _meet(rank, meeting_point, limit):
         if name in ("lo", "lo0"):  # no name lookup, no firewall: stay in this machine
             os.environ["GLOO_SOCKET_IFNAME"] = name
     with _silenced():
+        store = dist.FileStore(meeting_point, RANKS)
+        store.set(f"rank {rank}", "here")
+        both = [f"rank {rank}" for rank in range(RANKS)]
+        store.wait(both, timedelta(seconds=limit))  # one may be long in starting
         dist.init_process_group(
             "gloo",
-            store=dist.FileStore(meeting_point, RANKS),
+            store=store,
             rank=rank,
             world_size=RANKS,
-            timeout=timedelta(seconds=limit),
+            timeout=timedelta(seconds=min(limit, EXCHANGE)),
         )
 
 

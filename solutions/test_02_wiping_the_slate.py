@@ -143,9 +143,7 @@ def test_a_clean_slate_for_every_batch(device):
 
     def log_of(start, *batches):
         model = torch.nn.Linear(2, 1, device=device)
-        for (
-            p
-        ) in model.parameters():  # the weight, which holds two numbers, and the bias
+        for p in model.parameters():  # the weight, of two numbers, and the bias
             torch.nn.init.constant_(p, start)
         loss_fn = torch.nn.MSELoss()
         log = []

@@ -201,7 +201,7 @@ def test_a_pixel_to_train(device):
     def train(start, dtype, device):
         p = torch.tensor(start, dtype=dtype, device=device, requires_grad=True)
         if device == "meta":  # a device without numbers, and every machine has it
-            return p.device.type
+            return [p.device.type, p.is_leaf]
         optimizer = torch.optim.SGD([p], lr=0.25)
         (p - 1.0).pow(2).backward()
         found = slate(p)
@@ -210,7 +210,7 @@ def test_a_pixel_to_train(device):
 
     assert train([0.5], torch.float64, device) == [torch.float64, -1.0, 0.75]
     assert train([3.0], torch.bfloat16, device) == [torch.bfloat16, 4.0, 2.0]
-    assert train([2.0], torch.float32, "meta") == "meta"
+    assert train([2.0], torch.float32, "meta") == ["meta", True]
 
 
 def test_a_state_that_runs_on(device):

@@ -163,8 +163,8 @@ def test_what_the_critic_sees(device):
 
 
 def test_the_painters_turn(device):
-    """The critic's turn is given. Write the painter's: move it by its own slope
-    of this loss alone, and leave nothing that the critic would find."""
+    """The critic's turn is given. Write the painter's: let move_painter move
+    it by its own slope of this loss, and leave nothing that the critic would find."""
 
     def play(paint, rounds):
         painter = torch.tensor(1.0, device=device, requires_grad=True)
@@ -183,7 +183,8 @@ def test_the_painters_turn(device):
             move_painter.zero_grad()
             loss.backward(inputs=[painter])
             move_painter.step()
-        return found, painter.item()
+        (moved,) = move_painter.param_groups[0]["params"]
+        return found, moved.item()
 
     assert play(lambda painter: 2 * painter, rounds=2) == ([-3.0, 2.0], 5.0)
     assert play(lambda painter: painter * painter, rounds=2) == ([-4.0, 11.0], -6.0)
