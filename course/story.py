@@ -39,6 +39,7 @@ def watch(path: str, events: list[Event]) -> Iterator[None]:
     story = _Story(path, events)
     before = sys.gettrace()
     with _hooks_of_step(story.before_step, story.after_step):
+        sys._getframe().f_trace_opcodes = True  # or 3.12 tells of no opcode at all
         sys.settrace(story.enter)
         try:
             yield
@@ -123,6 +124,7 @@ class _Story:
                 self._initialising = True
             return None
         # Several calls may stand on one line: look after each of their steps.
+        frame.f_trace = self._after  # 3.13 asks for it before
         frame.f_trace_opcodes = True
         return self._after
 
