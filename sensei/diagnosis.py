@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from sensei import comparing, predictions, source
+from sensei.attempt import Attempt
 from sensei.blanks import Fill
 from sensei.lesson import NotAsGiven
 from sensei.notes import NotesError
@@ -21,7 +22,6 @@ from sensei.source import Unreadable
 EXAMPLE_SECONDS = 5.0
 COMPARED = 80  # characters of a message: its advice may name the koan's own names
 BESIDE_THE_POINT = re.compile(r"[\d.]+|(?<=attribute )'.*")
-NAMES = (ast.Attribute, ast.Name)
 A_FUNCTION = re.compile(r"\b(builtin_function_or_method|method|function)\b")
 
 
@@ -115,17 +115,26 @@ def _not_called(outcome: Outcome) -> str:
     if raised and A_FUNCTION.search(_message(outcome)):
         names = list(_uncalled(fill))
     elif raised is None or not isinstance(raised.error, AttributeError):
-        names = list(_statements_that_name(fill))
+        names = list(_statements_that_name(outcome.attempt))
     if not names:
         return ""
     return f"`{names[0]}` alone calls nothing: `{names[0]}()` has the brackets."
 
 
-def _statements_that_name(fill: Fill) -> Iterator[str]:
-    for part in fill.nodes:
-        for node in ast.walk(part):
-            if isinstance(node, ast.Expr) and isinstance(node.value, NAMES):
+def _statements_that_name(attempt: Attempt) -> Iterator[str]:
+    """The statements of a fill that are nothing but the name of a function.
+
+    A method is known by being called somewhere in the lesson: p.grad alone is none.
+    """
+    pristine = attempt.koan.lesson.pristine
+    lesson = pristine.solution if pristine else attempt.work.text
+    for node in (node for part in attempt.fill.nodes for node in ast.walk(part)):
+        match node:
+            case ast.Expr(value=ast.Attribute(attr=attr)) if f".{attr}(" in lesson:
                 yield ast.unparse(node.value)
+            case ast.Expr(value=ast.Name(id=name)):
+                if callable(vars(attempt.work.module).get(name)):
+                    yield name
 
 
 def _uncalled(fill: Fill) -> Iterator[str]:

@@ -309,7 +309,10 @@ WRONG = {
         ("items.nothing", "A list has no add. (AttributeError: 'list' object"),
         ("1 / 0", "`1 / 0` raises ZeroDivisionError"),
         # what names a function and does not call it
-        ("items.append(1)\nitems.sort", "`items.sort` alone calls nothing"),
+        ("items.append(1)\nitems.append", "`items.append` alone calls nothing"),
+        ("items.append(1)\ncheck", "`check` alone calls nothing"),
+        ("items.append(1)\nitems.sort", "Always one."),  # it may be no method, for all
+        ("items.append(1)\nitems", "Always one."),
         ("items.append(i)\n(items.copy + [1])", "`items.copy` alone calls nothing"),
     ],
 )
