@@ -129,7 +129,7 @@ def test_there_are_code_koans():
 
 @pytest.mark.parametrize(("lesson", "koan"), CODE)
 def test_every_answer_that_the_course_knows_may_run(lesson, koan):
-    """A mistake may be refused where all of its spellings are: the notes speak first."""
+    """A mistake may be refused, in all of its spellings: the notes speak first."""
     answers = [text for text in known_answers(lesson, koan) if not is_pattern(text)]
     refused = {t for t in answers if LESSONS[lesson].refusal(koan, t)}
     told = [

@@ -767,6 +767,6 @@ def test_the_real_course(tmp_path, learner):
     path.write_text(text.replace("== __", "== None", 1), "utf-8")
     you.run_shows("next test_one_backward", "saved test_before_any_backward: solved")
     shutil.copy(tmp_path / "solutions" / path.name, path)
-    you.run_shows("done lesson 01", "saved 5 of 5 koans: solved")
+    you.run_shows("done lesson 01", "saved 6 of 6 koans: solved")
     you.types("q")
     assert you.ends() == 0

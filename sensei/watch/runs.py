@@ -124,7 +124,9 @@ class Herald:
         self.words += f"{type(warning).__name__}: {warning}\n" if nodeid else ""
 
     def pytest_runtest_logreport(self, report: TestReport) -> None:
-        if report.failed and self.config.option.tbstyle != "auto":
+        from sensei.plugin import TRACEBACKS
+
+        if report.failed and self.config.stash[TRACEBACKS]:
             self.words += f"{report.longrepr}\n"
         if report.when == "teardown":
             self.words += "".join(text for _, text in report.sections)
