@@ -255,23 +255,29 @@ def _run(course: Course, options: argparse.Namespace) -> int:
     if asks and not options.yes and not _sure(options.name, targets):
         print("Nothing was changed.")
         return 1
-    _put_back(course, targets)
+    back = put_back(course, targets)
+    print(f"{_what(targets)} as it was given.")
+    if back:
+        print(back)
     return 0
 
 
-def _put_back(course: Course, targets: Sequence[Target]) -> None:
-    """Reset all targets, and say where what was there is, even if one can't be."""
+def put_back(course: Course, targets: Sequence[Target]) -> str:
+    """Put aside what is there, reset all targets, and say how to get it back.
+
+    "" where there was nothing; raises ResetError, which says the same.
+    """
     kept = keep(course, list(dict.fromkeys(target.lesson.path for target in targets)))
-    where = kept.relative_to(course.root).as_posix() if kept else ""
-    back = f"What was there is in {where}; `sensei reset --undo` brings it back."
+    back = ""
+    if kept:
+        where = kept.relative_to(course.root).as_posix()
+        back = f"What was there is in {where}; `sensei reset --undo` brings it back."
     try:
         for target in targets:
             reset(target)
     except ResetError as error:
-        raise ResetError(f"{error} {back}" if kept else str(error)) from None
-    print(f"{_what(targets)} as it was given.")
-    if kept:
-        print(back)
+        raise ResetError(f"{error} {back}".rstrip()) from None
+    return back
 
 
 def _targets(course: Course, name: str) -> list[Target]:

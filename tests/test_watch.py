@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from sensei import edit
+from sensei import edit, reset
 from sensei.course import Course
 from sensei.watch import changes, runs
 from tiny import Ran, TinyCourse, squeezed
@@ -421,6 +421,8 @@ def test_resetting_a_koan(tiny, learner, answer):
     you.types(answer)
     if answer == "y":
         you.run_shows("blank put what you expect")
+        assert reset.undo(tiny.course) == [tiny.lesson(FIRST).relative]
+        you.run_shows("you wrote: 7900")
     else:
         you.run_shows("you wrote: 7900")
 

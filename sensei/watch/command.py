@@ -221,7 +221,8 @@ class Watch:
 
     def _reset(self, step: Step) -> None:
         try:
-            reset.reset(Target(step.lesson, step.name if step.koan else ""))
+            target = Target(step.lesson, step.name if step.koan else "")
+            reset.put_back(self.page.course, [target])
         except (ResetError, OSError) as fault:
             self.page.notice = str(fault)
 

@@ -31,7 +31,8 @@ PROMPTS = {
     "": " · ".join(f"{key}\xa0{name}" for key, (name, _) in KEYS.items()),
     "list": "↑ ↓ (or p n) walk · any other key shows the koan",
     "help": "any key goes back",
-    "reset": "y puts this koan back as it was given, any other key does not",
+    "reset": "y puts this koan back as it was given (`sensei reset --undo` undoes "
+    "that), any other key does not",
 }
 
 

@@ -36,13 +36,7 @@ KNOW_LINKS = {"KITTY_WINDOW_ID", "WT_SESSION", "KONSOLE_VERSION", "VTE_VERSION"}
 }
 HIDE_THEM = {"TMUX", "STY"}
 # Editors with a window of their own.
-BESIDE = (
-    "code",
-    "codium",
-    "cursor",
-    "subl",
-    "zed",
-)
+BESIDE = ("code", "codium", "cursor", "subl", "zed")
 
 
 class Terminal:
