@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -174,6 +175,7 @@ ANSWERS = {
     "test_counting_letters": ["'k': 2", '"k": 2', '"k\\": 2', "&quot;k&quot;: 2"],
     "test_a_tenth_three_times": ["0.3000", "approx(0.3)", "0.3 ", "=0.3"],
 }
+CHANCE = re.compile(r"0x[0-9a-f]+|(?!0\.3000)\b\d+\.\d{5,}(e-\d+)?")
 
 
 def guessed(tiny: TinyCourse) -> None:
@@ -192,7 +194,16 @@ def written(tiny: TinyCourse) -> str:
 
 
 def answers_in(text: str) -> list[str]:
+    """An address, or a clock with five digits behind its point, is none by chance."""
+    text = CHANCE.sub("", text)
     return [a for answers in ANSWERS.values() for a in answers if a in text]
+
+
+def test_an_answer_is_found_and_a_clock_is_none():
+    clocks = "'start': 1795677919.7919234, 'duration': 2.79191e-05, 0x7f7919e4f90"
+    assert not answers_in(f"{clocks}, 07:13:06.567919")
+    assert answers_in(f"{clocks}, '7919'") == ["7919"]
+    assert answers_in("0.30000000000000004") == ["0.3000"]
 
 
 FLAGS = [
