@@ -3,13 +3,14 @@
     python tests/oracle/write_class.py [FOLDER]
 
 keeps in tests/oracle/class/, or in FOLDER: grades.csv, the answers of results.json
-with their verdicts, and the feedback of four learners. It was first written before
-the engine was built anew; `diff -r` with what another engine has written shows what
-that grades otherwise.
+with their verdicts, and the words of four learners' feedback. It was first written
+before the engine was built anew; `diff -r` with what another engine has written shows
+what that grades otherwise.
 """
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import shutil
@@ -23,6 +24,7 @@ from made_class_of_30 import ROOT, build
 CLASS = Path(__file__).parent / "class"
 GRADE = "import sys; from sensei.cli import main; sys.exit(main(sys.argv[1:]))"
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
+HEAD, TAG = re.compile(r"<head>.*?</head>", re.DOTALL), re.compile(r"<[^>]*>")
 KEPT = ("koan", "fill", "verdict", "sentence")
 FEEDBACK = ("all-right", "all-blank", "mixed-1", "syntax-errors")
 
@@ -47,7 +49,15 @@ def keep(out: Path, folder: Path) -> None:
     text = json.dumps(answers, indent=1, ensure_ascii=False)
     (folder / "answers.json").write_text(ADDRESS.sub("0x...", text) + "\n", "utf-8")
     for name in FEEDBACK:
-        shutil.copy(out / "feedback" / f"{name}.html", folder / f"feedback_{name}.html")
+        page = (out / "feedback" / f"{name}.html").read_text("utf-8")
+        (folder / f"feedback_{name}.txt").write_text(text_of(page), "utf-8")
+
+
+def text_of(page: str) -> str:
+    """What a page says, a line for each piece; what it looks like is no grade."""
+    words = TAG.sub("\n", HEAD.sub("", page))
+    pieces = (" ".join(line.split()) for line in html.unescape(words).split("\n"))
+    return "\n".join(filter(None, pieces)) + "\n"
 
 
 def main(folder: Path) -> None:
