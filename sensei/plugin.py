@@ -66,7 +66,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="the answer to the next koan, and how it came about, after a guess",
     )
-    group.addoption("--letters", action="store_true", help=argparse.SUPPRESS)
     group.addoption(
         "--koan-seconds",
         type=float,
@@ -318,9 +317,7 @@ def told_apart(by_device: Mapping[str, Verdict]) -> list[Verdict]:
 
 
 def _command(config: Config) -> str:
-    """The command for the same koans once more; "" in watch, which has letters."""
-    if config.getoption("letters"):
-        return ""
+    """The command for the same koans once more."""
     named = config.args if config.args_source is Config.ArgsSource.ARGS else []
     keyword = config.getoption("keyword")
     return shlex.join(["pytest", *named, *(["-k", keyword] if keyword else [])])

@@ -12,11 +12,12 @@ def total(points: Iterable[float]) -> Fraction:
 
 
 def number(points: Fraction) -> int | float:
-    """For JSON: whole where it is whole."""
+    """For JSON and tables: whole where it is whole, without what thirds leave over."""
+    points = round(points, 6)
     return points.numerator if points.denominator == 1 else float(points)
 
 
-def shown(points: Fraction) -> str:
+def shown(points: float | Fraction) -> str:
     """For people: 7, 2.5, 0.33."""
     return f"{float(points):.2f}".rstrip("0").rstrip(".")
 

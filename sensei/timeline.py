@@ -153,16 +153,14 @@ def _with_its_line(rows: Sequence[_Row], start: int) -> int:
 
 def _without_repeats(rows: Sequence[_Row]) -> list[_Row]:
     """What stays the same again and again is one row, with how often."""
-    runs = [list(run) for _, run in groupby(rows)]
-    return [
-        row
-        for run in runs
-        for row in (
-            [replace(run[0], note=f"{run[0].note} {len(run)} times")]
-            if len(run) > 1 and run[0].note == STAYS
-            else run
-        )
-    ]
+    kept: list[_Row] = []
+    for row, group in groupby(rows):
+        times = len(list(group))
+        if times > 1 and row.note == STAYS:
+            kept.append(replace(row, note=f"{STAYS} {times} times"))
+        else:
+            kept += [row] * times
+    return kept
 
 
 def _rows(event: Event) -> Iterator[_Row]:

@@ -9,6 +9,7 @@ from math import fsum
 import pytest
 
 from made_class import Made, Match, Person, an_assignment, made_class
+from sensei import points
 from sensei.grading import figures, gradebook, overrides
 from sensei.grading.gradebook import file_ids
 from sensei.grading.handins import HandIn, Id, Platform
@@ -35,7 +36,7 @@ def test_points_are_added_up_and_fractions_leave_no_dust():
     [ann] = made.gradebook().records
     assert fsum([0.1] * 3) != 0.3, "else this shows nothing"
     assert ann.total == (0.3, 0.3)
-    assert isinstance(gradebook.plain(0.1 * 10), int)
+    assert isinstance(points.number(points.total([0.1] * 10)), int)
 
 
 def test_points_by_lesson(made):
@@ -43,7 +44,7 @@ def test_points_by_lesson(made):
     [ann] = made.gradebook().records
     assert ann.total == (2, 2.1)
     assert ann.by_lesson == {"01": (1, 1.1), "02": (1, 1)}
-    assert gradebook.shown(1 / 3) == "0.33" and gradebook.shown(20) == "20"
+    assert points.shown(1 / 3) == "0.33" and points.shown(20) == "20"
 
 
 @pytest.mark.parametrize("kind", list(Kind))

@@ -14,9 +14,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
-from math import fsum
 from typing import TYPE_CHECKING, NamedTuple
 
+from sensei import points
 from sensei.grading import overrides
 from sensei.grading.assignment import Assignment
 from sensei.grading.book import Book, Entry
@@ -86,7 +86,7 @@ class Cell:
     @property
     def points(self) -> float:
         if self.override:
-            return plain(self.override.points)
+            return points.number(points.total([self.override.points]))
         return self.koan.note.points if self.kind is Kind.PASSED else 0
 
     @property
@@ -159,21 +159,12 @@ def title(koan: Koan) -> str:
     return koan.name.removeprefix("test_").replace("_", " ")
 
 
-def plain(points: float) -> float:
-    """Points without what adding up fractions leaves behind; whole ones as int."""
-    rounded = round(points, 6)
-    return int(rounded) if rounded == int(rounded) else rounded
-
-
-def shown(points: float) -> str:
-    """Points for a reader: 3, 2.5, 0.33."""
-    return f"{points:.2f}".rstrip("0").rstrip(".")
-
-
 def total(cells: Iterable[Cell]) -> tuple[float, float]:
     """Points, and how many there were to get."""
-    pairs = [(cell.points, cell.out_of) for cell in cells]
-    return plain(fsum(p for p, _ in pairs)), plain(fsum(most for _, most in pairs))
+    cells = list(cells)
+    got = points.total(cell.points for cell in cells)
+    most = points.total(cell.out_of for cell in cells)
+    return points.number(got), points.number(most)
 
 
 def by_lesson(cells: Iterable[Cell]) -> list[tuple[Lesson, list[Cell]]]:
@@ -209,7 +200,7 @@ def _flags(record: Record) -> Iterator[str]:
     for cell in record.cells:
         if cell.override:
             why = f" ({cell.override.why})" if cell.override.why else ""
-            yield f"{cell.koan.name}: {shown(cell.points)} points by hand{why}"
+            yield f"{cell.koan.name}: {points.shown(cell.points)} points by hand{why}"
 
 
 # --------------------------------------------------------------------- the class

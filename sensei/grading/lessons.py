@@ -24,7 +24,6 @@ MAX_OPENED = 2_000  # files of one hand-in that are not called like a lesson
 PYTHON = (".py", ".txt", ".pyw")
 NOTEBOOK = ".ipynb"
 DOCUMENTS = (".doc", ".docx", ".odt", ".rtf", ".pdf", ".html", ".pages")
-DOCUMENTS = (".doc", ".docx", ".odt", ".rtf", ".pdf", ".html", ".pages")
 NOT_FIRST = frozenset(["solutions", "tests", "build", "dist"])  # else there: counts
 NAMED = 4  # files that a sentence names
 COPIES = 3  # different ones of a lesson: a learner's own, or several learners'?

@@ -10,14 +10,13 @@ import base64
 import hashlib
 import re
 from functools import cache, lru_cache
-from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from sensei.grading.out.files import TEMPLATES
 from sensei.grading.shown import clean, shortened
 
-TEMPLATES = Path(__file__).parent.parent / "templates"
 LINES, LONGEST_CODE, LONGEST_PROSE = 12, 300, 1_000
 BLANK = re.compile(r"\b__\b")
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from sensei.grading import gradebook
-from sensei.grading.gradebook import LONGEST_NAME, Cell, Gradebook, Record, shown
+from sensei.grading.gradebook import LONGEST_NAME, Cell, Gradebook, Record
 from sensei.grading.out.markup import LONGEST_PROSE, code, render
 from sensei.grading.shown import clean, shortened
 from sensei.lesson import Lesson
+from sensei.points import shown
 from sensei.verdicts import Kind
 
 MARKER = "<!doctype html>\n<!-- feedback of sensei grade -->\n"  # how ours begin

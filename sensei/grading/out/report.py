@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from sensei.grading import figures
-from sensei.grading.gradebook import Cell, Gradebook, Record, shown, title
+from sensei.grading.gradebook import Cell, Gradebook, Record, title
 from sensei.grading.out.brackets import gives_away
 from sensei.grading.out.files import written
 from sensei.grading.out.markup import LONGEST_CODE, code, render
 from sensei.grading.shown import clean, shortened
 from sensei.lesson import Koan
+from sensei.points import shown
 from sensei.verdicts import Kind
 
 LONGEST_TITLE = 120  # of a cell: it is there for each that fell
