@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import importlib.util
+import os
 import re
 import shlex
 import tomllib
@@ -20,7 +21,13 @@ from this_course import COURSE, KOANS, ROOT
 README = (ROOT / "README.md").read_text("utf-8")
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 TEXTS = {str(page.relative_to(ROOT)): page.read_text("utf-8") for page in PAGES}
-COMING = {"new", "check", "course/misconceptions.py", "beliefs.py"}
+COMING = {
+    *("new", "check", "sensei/check/", "course/misconceptions.py", "beliefs.py"),
+    *("docs/notes.md", "docs/another_course.md"),
+}
+OURS = [
+    page for page in TEXTS if page != "docs/another_course.md"
+]  # of another's files
 each_page = pytest.mark.parametrize("page", TEXTS)
 
 
@@ -85,6 +92,7 @@ def named_commands() -> list[str]:
 
 @pytest.mark.parametrize("command", named_commands())
 def test_every_command_they_name_is_there(command, capsys):
+    code: object
     try:
         code = main([command, "--help"])
     except SystemExit as ending:
@@ -107,7 +115,7 @@ ELSEWHERE = {  # in a handout, or in the course of somebody who teaches
 }
 
 
-@each_page
+@pytest.mark.parametrize("page", OURS)
 def test_every_path_it_names_is_there(page):
     """What stands alone in code: a path of the repository, or the name of a file."""
     text = without_blocks(TEXTS[page])
@@ -127,6 +135,9 @@ def test_its_links_lead_somewhere(page):
         if not target.startswith("https://"):
             path, _, heading = target.partition("#")
             file = (ROOT / page).parent / path if path else ROOT / page
+            name = os.path.relpath(file, ROOT).replace(os.sep, "/")
+            if name in COMING:
+                continue
             assert file.exists(), target
             assert not heading or heading in headings(file), target
 
