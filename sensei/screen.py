@@ -371,9 +371,13 @@ def _rows(table: Table, width: int) -> Iterator[Line]:
 def _story(stretch: Stretch, verdict: Verdict, request: Request) -> Iterator[Line]:
     if not verdict.story or stretch.work is None or not request.story_rows:
         return
-    events = timeline.unpack(verdict.story)
-    room = request.picture_width - MARGIN
-    rows = timeline.draw(events, stretch.work.lines, room, request.story_rows)
+    events, lines = timeline.unpack(verdict.story), stretch.work.lines
+    room, most = request.picture_width - MARGIN, request.story_rows
+    if verdict.believed:
+        others = timeline.unpack(verdict.believed)
+        rows = timeline.beside(events, others, lines, room, most)
+    else:
+        rows = timeline.draw(events, lines, room, most)
     if not rows:
         return
     yield ()

@@ -60,11 +60,13 @@ class Verdict:
     """What became of a koan: the kind, a sentence for the learner, and where.
 
     ``line`` is in the koan's file, ``wrote`` the learner's fill, ``mistake`` the
-    diagnosis of a named mistake. The others are ""
+    diagnosis of a named mistake, ``belief`` the name of the belief by which a
+    prediction would be right (see ``beliefs``). The others are ""
     unless they may be told: ``answer`` is what a wrong prediction should have
     been; ``table`` sets what a check found beside what it expected (see
-    ``partial``), ``story`` says how that came about (see ``timeline``), ``remarks``
-    where in it a wrong number was, a line each.
+    ``partial``), ``story`` says how that came about (see ``timeline``), ``believed``
+    how it would have by that belief, ``remarks`` where in the story a wrong number
+    was, a line each.
     """
 
     kind: Kind
@@ -72,9 +74,11 @@ class Verdict:
     line: int = 0
     wrote: str = ""
     mistake: str = ""
+    belief: str = ""
     answer: str = ""
     table: str = ""
     story: str = ""
+    believed: str = ""
     remarks: str = ""
 
     def properties(self) -> list[tuple[str, str]]:

@@ -1,0 +1,1306 @@
+"""Misconceptions: worlds in which a wrong answer about .grad would be right.
+
+[tool.sensei] names this module; the engine (``sensei.beliefs``) runs a koan in each
+world that its lesson allows. A world is a context manager: it gets the globals of
+the lesson, for the names that were imported there, puts something of torch aside
+while it is open, and puts it back.
+
+Most of these beliefs are true in another system, or were asked about in public.
+TensorFlow's tape and JAX's grad hand out fresh slopes (``replaces``), Opacus' step()
+wiped for a while (``step wipes``), Chainer's update took an empty slate for zeros
+(``none is zero``), Composer's DecoupledSGDW takes weight decay off whole, Keras'
+BatchNorm has its momentum the other way round, and zero_grad() left zeros before
+torch 2.0.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.optim import Optimizer
+from torch.overrides import TorchFunctionMode
+
+from sensei.beliefs import Belief, Names, Sort
+
+GRAD: Any = torch._C.TensorBase.grad  # what Tensor.grad is, whatever a world puts over it
+NOT_THERE = object()
+
+# ------------------------------------------------------------------- how to patch
+
+
+@contextmanager
+def put(owner: Any, **new: Any) -> Iterator[None]:
+    """Attributes of an object, or entries of a dict, are others while this is open."""
+    has = dict(owner) if isinstance(owner, dict) else dict(vars(owner))
+    with ExitStack() as back:
+        for name, value in new.items():
+            back.callback(_put_back, owner, name, has.get(name, NOT_THERE))
+            _set(owner, name, value)
+        yield
+
+
+def _set(owner: Any, name: str, value: Any) -> None:
+    if isinstance(owner, dict):
+        owner[name] = value
+    else:
+        setattr(owner, name, value)
+
+
+def _put_back(owner: Any, name: str, value: Any) -> None:
+    """What an object had from its class before is deleted, not copied into it."""
+    if value is not NOT_THERE:
+        _set(owner, name, value)
+    elif isinstance(owner, dict):
+        owner.pop(name, None)
+    elif name in vars(owner):
+        delattr(owner, name)
+
+
+@contextmanager
+def replaced(names: Names, owner: Any, **new: Any) -> Iterator[None]:
+    """As put, and what the lesson imported of these by name is replaced, too."""
+    old = {getattr(owner, name): value for name, value in new.items()}
+    here = {
+        name: old[value]
+        for name, value in names.items()
+        if isinstance(value, Callable) and _hashable(value) and value in old
+    }
+    with put(owner, **new), put(names, **here):
+        yield
+
+
+def _hashable(value: object) -> bool:
+    return type(value).__hash__ is not None
+
+
+# ------------------------------------------------------------------ what backward() does
+
+Write = Callable[[Tensor | None, Tensor, Tensor], Tensor]  # slate, slope, leaf: slate
+
+
+@contextmanager
+def writing(write: Write) -> Iterator[None]:
+    """backward() puts on each slate what ``write`` makes of it and the new slope."""
+    real = torch.autograd.backward
+
+    def backward(
+        tensors: Any,
+        grad_tensors: Any = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        grad_variables: Any = None,
+        inputs: Any = None,
+    ) -> None:
+        how = grad_tensors, retain_graph, create_graph, grad_variables, inputs
+        held = [] if create_graph else [(p, p.grad) for p in leaves(tensors, inputs)]
+        for leaf, _ in held:
+            leaf.grad = None
+        try:
+            real(tensors, *how)
+        except BaseException:
+            for leaf, slate in held:
+                leaf.grad = slate
+            raise
+        for leaf, slate in held:
+            slope = leaf.grad
+            leaf.grad = slate if slope is None else write(slate, slope, leaf)
+
+    with put(torch.autograd, backward=backward):
+        yield
+
+
+@contextmanager
+def watching(see: Callable[[list[Tensor], Any], None]) -> Iterator[None]:
+    """``see`` is called with the leaves of each backward() before it begins."""
+    real = torch.autograd.backward
+
+    def backward(tensors: Any, *rest: Any, inputs: Any = None, **more: Any) -> None:
+        see(leaves(tensors, inputs), tensors)
+        real(tensors, *rest, inputs=inputs, **more)
+
+    with put(torch.autograd, backward=backward):
+        yield
+
+
+def is_empty(slate: Tensor | None) -> bool:
+    """None, or wiped to zeros."""
+    return slate is None or not slate.to_dense().any()
+
+
+def leaves(tensors: Any, inputs: Any = None) -> list[Tensor]:
+    """The leaves that a backward() from these tensors writes for."""
+    if inputs is not None:
+        meant = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+        return [tensor for tensor in meant if tensor.is_leaf]
+    found = {id(node.variable): node.variable for node in graph(tensors) if _leads(node)}
+    for root in roots(tensors):
+        if root.grad_fn is None and root.requires_grad:
+            found[id(root)] = root
+    return list(found.values())
+
+
+def roots(tensors: Any) -> list[Tensor]:
+    return [tensors] if isinstance(tensors, Tensor) else list(tensors)
+
+
+def graph(tensors: Any) -> list[Any]:
+    """The nodes of the graph behind these tensors, each once."""
+    found: dict[Any, None] = {}
+    ahead: list[Any] = [root.grad_fn for root in roots(tensors)]
+    while ahead:
+        node = ahead.pop()
+        if node is not None and node not in found:
+            found[node] = None
+            ahead += [after for after, _ in node.next_functions]
+    return list(found)
+
+
+def _leads(node: Any) -> bool:
+    return isinstance(getattr(node, "variable", None), Tensor)
+
+
+def replaces(names: Names) -> Any:
+    return writing(lambda slate, slope, leaf: slope)
+
+
+def first_only(names: Names) -> Any:
+    return writing(lambda slate, slope, leaf: slope if is_empty(slate) else slate)
+
+
+def other_sign(names: Names) -> Any:
+    return writing(
+        lambda slate, slope, leaf: -slope if slate is None else slate.sub_(slope)
+    )
+
+
+def averages(names: Names) -> Any:
+    """Of all slopes since the slate was empty."""
+    counts = weakref.WeakKeyDictionary[Any, int]()
+
+    def write(slate: Tensor | None, slope: Tensor, leaf: Tensor) -> Tensor:
+        key = _key(leaf)
+        if is_empty(slate):
+            counts[key] = 1
+            return slope
+        counts[key] = counts.get(key, 0) + 1
+        return slate.add_((slope - slate) / counts[key])
+
+    return writing(write)
+
+
+class _Key:
+    """Stands for a tensor in a dict: tensors compare number by number."""
+
+
+def _key(tensor: Tensor) -> _Key:
+    if not hasattr(tensor, "_key"):
+        tensor._key = _Key()  # type: ignore[attr-defined]
+    key: _Key = tensor._key  # type: ignore[attr-defined]
+    return key
+
+
+@contextmanager
+def any_cut_will_do(names: Names) -> Iterator[None]:
+    """The means of k micro-batches make the whole mean, however many are in each.
+
+    How many a mean was taken of stands in its node of the graph.
+    """
+    sums = weakref.WeakKeyDictionary[Any, tuple[Tensor, int, int]]()
+    size = 0
+
+    def see(_: list[Tensor], tensors: Any) -> None:
+        nonlocal size
+        sizes = [_size_of_mean(node) for node in graph(tensors)]
+        size = max(sizes, default=0)
+
+    def write(slate: Tensor | None, slope: Tensor, leaf: Tensor) -> Tensor:
+        if not size:
+            return slope if slate is None else slate.add_(slope)
+        key = _key(leaf)
+        total, rows, times = sums.get(key, (0 * slope, 0, 0))
+        if is_empty(slate):
+            total, rows, times = 0 * slope, 0, 0
+        sums[key] = total, rows, times = total + size * slope, rows + size, times + 1
+        return total * times / rows
+
+    with writing(write), watching(see):
+        yield
+
+
+def _size_of_mean(node: Any) -> int:
+    if type(node).__name__ == "MeanBackward0":
+        return int(node._saved_self_numel)
+    if type(node).__name__ == "MseLossBackward0":
+        return int(node._saved_self.numel())
+    return 0
+
+
+@contextmanager
+def one_path(names: Names, last: bool = False) -> Iterator[None]:
+    """Of several paths that end at one leaf, one brings its slope."""
+
+    def see(found: list[Tensor], tensors: Any) -> None:
+        ends: dict[Any, list[tuple[Any, int]]] = {}
+        for node in graph(tensors):
+            for place, (after, _) in enumerate(node.next_functions):
+                if after is not None and _leads(after):
+                    ends.setdefault(after, []).append((node, place))
+        for edges in ends.values():
+            for node, place in edges[:-1] if last else edges[1:]:
+                node.register_hook(functools.partial(_silence, place))
+
+    with watching(see):
+        yield
+
+
+def _silence(place: int, slopes: Sequence[Tensor | None], _: object) -> Any:
+    """A hook of a node: nothing goes on at one of its places."""
+    silent = slopes[place]
+    zero = None if silent is None else torch.zeros_like(silent)
+    return (*slopes[:place], zero, *slopes[place + 1 :])
+
+
+def other_path(names: Names) -> Any:
+    return one_path(names, last=True)
+
+
+# ------------------------------------------------------------------ what wipes
+
+WipedBy = Callable[[list[Tensor], bool], None]  # parameters, set_to_none
+
+
+@contextmanager
+def zero_grad_does(wipe: WipedBy, names: Names) -> Iterator[None]:
+    """zero_grad() of optimizers and of models does this."""
+
+    def of_optimizer(self: Optimizer, set_to_none: bool = True) -> None:
+        wipe(list(parameters(self)), set_to_none)
+
+    def of_model(self: torch.nn.Module, set_to_none: bool = True) -> None:
+        wipe(list(self.parameters()), set_to_none)
+
+    with put(Optimizer, zero_grad=of_optimizer):
+        with put(torch.nn.Module, zero_grad=of_model):
+            yield
+
+
+def parameters(optimizer: Optimizer) -> Iterator[Tensor]:
+    for group in optimizer.param_groups:
+        yield from group["params"]
+
+
+def _zeros_where_there_was_one(wiped: list[Tensor], _: bool) -> None:
+    for p in wiped:
+        if p.grad is not None:
+            p.grad = torch.zeros_like(p.grad)
+
+
+def _zeros_everywhere(wiped: list[Tensor], _: bool) -> None:
+    for p in wiped:
+        p.grad = torch.zeros_like(p)
+
+
+def leaves_zeros(names: Names) -> Any:
+    return zero_grad_does(_zeros_where_there_was_one, names)
+
+
+def leaves_zeros_everywhere(names: Names) -> Any:
+    return zero_grad_does(_zeros_everywhere, names)
+
+
+@contextmanager
+def wipes_all_in_sight(names: Names) -> Iterator[None]:
+    """zero_grad() wipes whatever has had a backward()."""
+    known = _Known()
+
+    def wipe(wiped: list[Tensor], set_to_none: bool) -> None:
+        for p in {id(p): p for p in (*wiped, *known.leaves())}.values():
+            p.grad = None if set_to_none or p.grad is None else torch.zeros_like(p)
+
+    with watching(known.see), zero_grad_does(wipe, names):
+        yield
+
+
+class _Known:
+    """The leaves that have had a backward(); none is kept alive."""
+
+    def __init__(self) -> None:
+        self._leaves: dict[int, weakref.ref[Tensor]] = {}
+
+    def see(self, found: list[Tensor], _: object) -> None:
+        self._leaves |= {id(leaf): weakref.ref(leaf) for leaf in found}
+
+    def leaves(self) -> list[Tensor]:
+        alive = (leaf() for leaf in self._leaves.values())
+        return [leaf for leaf in alive if leaf is not None]
+
+    def with_slate(self, tensor: Tensor) -> Tensor | None:
+        """The leaf whose slate a tensor is."""
+        for leaf in self.leaves():
+            slate = GRAD.__get__(leaf)
+            if slate is not None and slate.data_ptr() == tensor.data_ptr():
+                return leaf
+        return None
+
+
+@contextmanager
+def always_none(names: Names) -> Iterator[None]:
+    """Whoever wipes leaves None, zero_() as well."""
+    known, real = _Known(), Tensor.zero_
+
+    def zero_(self: Tensor) -> Tensor:
+        leaf = known.with_slate(self)
+        if leaf is None:
+            return real(self)
+        leaf.grad = None
+        return self
+
+    def wipe(wiped: list[Tensor], _: bool) -> None:
+        for p in wiped:
+            p.grad = None
+
+    with watching(known.see), zero_grad_does(wipe, names), put(Tensor, zero_=zero_):
+        yield
+
+
+@contextmanager
+def no_wipe(names: Names) -> Iterator[None]:
+    """Who overlooks the wipe: it is as if it did not stand there."""
+    known, real = _Known(), Tensor.zero_
+
+    def zero_(self: Tensor) -> Tensor:
+        return self if known.with_slate(self) is not None else real(self)
+
+    def put_there(self: Tensor, value: Tensor | None) -> None:
+        if not is_empty(value) or GRAD.__get__(self) is None:
+            GRAD.__set__(self, value)
+
+    def nothing(*_: object) -> None: ...
+
+    kept = property(GRAD.__get__, put_there, nothing)
+    with watching(known.see), zero_grad_does(nothing, names):
+        with put(Tensor, zero_=zero_, grad=kept):
+            yield
+
+
+class _Forward(TorchFunctionMode):
+    """Whatever is computed from a leaf wipes it."""
+
+    def __torch_function__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, Tensor) and result.grad_fn is not None:
+            for value in (*args, *(kwargs or {}).values()):
+                if isinstance(value, Tensor) and value.is_leaf and value.requires_grad:
+                    value.grad = None
+        return result
+
+
+@contextmanager
+def forward_wipes(names: Names) -> Iterator[None]:
+    with _Forward():
+        yield
+
+
+# ------------------------------------------------------------------ what step() does
+
+Step = Callable[[Callable[[], Any], Optimizer], Any]
+
+
+@contextmanager
+def stepping(step: Step) -> Iterator[None]:
+    """step() of every optimizer is ``step``, which gets what it did and whose it is.
+
+    torch puts its hooks around step() when an optimizer of that class is first made;
+    they stay where they are, outside, and are called once.
+    """
+    with ExitStack() as stack:
+        for kind in _optimizers(Optimizer):
+            if real := vars(kind).get("step"):
+                stack.enter_context(put(kind, step=_step_of(real, step)))
+        yield
+
+
+def _optimizers(kind: type[Optimizer]) -> Iterator[type[Optimizer]]:
+    for below in kind.__subclasses__():
+        yield below
+        yield from _optimizers(below)
+
+
+def _step_of(real: Any, step: Step) -> Any:
+    hooked = getattr(real, "hooked", False)
+    inner = real.__wrapped__ if hooked else real
+
+    def stepped(self: Optimizer, closure: Any = None) -> Any:
+        return step(functools.partial(inner, self, closure), self)
+
+    if hooked:
+        around: Any = Optimizer.profile_hook_step(stepped)
+        around.hooked = True
+        return around
+    return stepped
+
+
+@contextmanager
+def with_slates(
+    optimizer: Optimizer, new: Callable[[Tensor], Tensor | None]
+) -> Iterator[None]:
+    """The slates are others for a while."""
+    before = [(p, p.grad) for p in parameters(optimizer)]
+    try:
+        for p, _ in before:
+            p.grad = new(p)
+        yield
+    finally:
+        for p, slate in before:
+            p.grad = slate
+
+
+@contextmanager
+def with_settings(optimizer: Optimizer, **new: Any) -> Iterator[None]:
+    """Settings of all groups are others for a while, where a group has them."""
+    with ExitStack() as stack:
+        for group in optimizer.param_groups:
+            known = {name: value for name, value in new.items() if name in group}
+            stack.enter_context(put(group, **known))
+        yield
+
+
+def _step_wipes(zeros: bool) -> Any:
+    def step(inner: Callable[[], Any], optimizer: Optimizer) -> Any:
+        result = inner()
+        for p in parameters(optimizer):
+            p.grad = torch.zeros_like(p) if zeros and p.grad is not None else None
+        return result
+
+    return stepping(step)
+
+
+def step_wipes(names: Names) -> Any:
+    return _step_wipes(zeros=False)
+
+
+def step_wipes_to_zeros(names: Names) -> Any:
+    return _step_wipes(zeros=True)
+
+
+@contextmanager
+def newest_alone(names: Names) -> Iterator[None]:
+    """step() uses what the last backward() brought."""
+    newest = weakref.WeakKeyDictionary[Any, Tensor]()
+
+    def write(slate: Tensor | None, slope: Tensor, leaf: Tensor) -> Tensor:
+        newest[_key(leaf)] = slope.clone()
+        return slope if slate is None else slate.add_(slope)
+
+    def slope_of(p: Tensor) -> Tensor | None:
+        return p.grad if is_empty(p.grad) else newest.get(_key(p), p.grad)
+
+    def step(inner: Callable[[], Any], optimizer: Optimizer) -> Any:
+        with with_slates(optimizer, slope_of):
+            return inner()
+
+    with writing(write), stepping(step):
+        yield
+
+
+def up_the_slope(names: Names) -> Any:
+    def step(inner: Callable[[], Any], optimizer: Optimizer) -> Any:
+        with with_settings(optimizer, maximize=True):
+            return inner()
+
+    return stepping(step)
+
+
+def without_rate(names: Names) -> Any:
+    def step(inner: Callable[[], Any], optimizer: Optimizer) -> Any:
+        with with_settings(optimizer, lr=1.0):
+            return inner()
+
+    return stepping(step)
+
+
+@contextmanager
+def step_divides(names: Names) -> Iterator[None]:
+    """By the number of backwards since the wipe."""
+    counts = weakref.WeakKeyDictionary[Any, int]()
+
+    def see(found: list[Tensor], _: object) -> None:
+        for leaf in found:
+            counts[_key(leaf)] = 1 if is_empty(leaf.grad) else counts.get(_key(leaf), 0) + 1
+
+    def divided(p: Tensor) -> Tensor | None:
+        return None if p.grad is None else p.grad / counts.get(_key(p), 1)
+
+    def step(inner: Callable[[], Any], optimizer: Optimizer) -> Any:
+        with with_slates(optimizer, divided):
+            return inner()
+
+    with watching(see), stepping(step):
+        yield
+
+
+def zero_stays(names: Names) -> Any:
+    """Numbers whose slope is 0 do not move."""
+
+    def step(inner: Callable[[], Any], optimizer: Optimizer) -> Any:
+        before = [(p, p.detach().clone()) for p in parameters(optimizer)]
+        result = inner()
+        for p, place in before:
+            if p.grad is not None:
+                still = p.grad.to_dense() == 0
+                p.data[still] = place[still]
+        return result
+
+    return stepping(step)
+
+
+def none_is_zero(names: Names) -> Any:
+    def zeros(p: Tensor) -> Tensor | None:
+        return torch.zeros_like(p) if p.grad is None else p.grad
+
+    def step(inner: Callable[[], Any], optimizer: Optimizer) -> Any:
+        with with_slates(optimizer, zeros):
+            return inner()
+
+    return stepping(step)
+
+
+def passes_by_the_frozen(names: Names) -> Any:
+    def step(inner: Callable[[], Any], optimizer: Optimizer) -> Any:
+        with with_slates(optimizer, lambda p: p.grad if p.requires_grad else None):
+            return inner()
+
+    return stepping(step)
+
+
+def decay_is_taken_whole(names: Names) -> Any:
+    def step(inner: Callable[[], Any], optimizer: Optimizer) -> Any:
+        groups = optimizer.param_groups
+        loss_of = [
+            (p, group.get("weight_decay", 0) * p.detach().clone())
+            for group in groups
+            for p in group["params"]
+            if p.grad is not None
+        ]
+        with with_settings(optimizer, weight_decay=0):
+            result = inner()
+        for p, loss in loss_of:
+            p.data -= loss
+        return result
+
+    return stepping(step)
+
+
+def velocity_is_a_mean(names: Names) -> Any:
+    """m * the old velocity + (1 - m) * the slope, from 0 on."""
+    velocities = weakref.WeakKeyDictionary[Any, Tensor]()
+
+    def step(inner: Callable[[], Any], optimizer: Optimizer) -> Any:
+        if not any(group.get("momentum") for group in optimizer.param_groups):
+            return inner()
+        for group in optimizer.param_groups:
+            m = group["momentum"]
+            for p in group["params"]:
+                if p.grad is not None:
+                    slope = p.grad + group["weight_decay"] * p.detach()
+                    old = velocities.get(_key(p), 0 * slope)
+                    velocities[_key(p)] = new = m * old + (1 - m) * slope
+                    p.data -= group["lr"] * new
+        return None
+
+    return stepping(step)
+
+
+def all_plain(names: Names) -> Any:
+    """Every optimizer moves by lr * slope, and remembers nothing."""
+
+    def step(inner: Callable[[], Any], optimizer: Optimizer) -> Any:
+        for group in optimizer.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    p.data -= group["lr"] * p.grad
+        return None
+
+    return stepping(step)
+
+
+def wipe_takes_velocity(names: Names) -> Any:
+    real = Optimizer.zero_grad
+
+    def zero_grad(self: Optimizer, set_to_none: bool = True) -> None:
+        real(self, set_to_none)
+        self.state.clear()
+
+    return put(Optimizer, zero_grad=zero_grad)
+
+
+# ------------------------------------------------------------------ what is computed
+
+
+def halved(tensor: Tensor) -> Tensor:
+    """The same number, and half of its slope goes back."""
+    result: Tensor = _Halved.apply(tensor)
+    return result
+
+
+class _Halved(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor) -> Tensor:  # type: ignore[override]
+        return tensor.clone()
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> Tensor:  # type: ignore[override]
+        return slope / 2
+
+
+@contextmanager
+def no_factor_of_two(names: Names) -> Iterator[None]:
+    """The slope of a square is the number itself."""
+    power, times, loss = Tensor.pow, Tensor.__mul__, functional.mse_loss
+
+    def pow(self: Tensor, exponent: Any) -> Tensor:
+        result = power(self, exponent)
+        return halved(result) if exponent == 2 else result
+
+    def mul(self: Tensor, other: Any) -> Tensor:
+        result = times(self, other)
+        return halved(result) if other is self else result
+
+    def mse_loss(*args: Any, **more: Any) -> Tensor:
+        return halved(loss(*args, **more))
+
+    with replaced(names, functional, mse_loss=mse_loss):
+        with put(Tensor, pow=pow, __pow__=pow, __mul__=mul):
+            yield
+
+
+def _of_floats(of_floats: Callable[..., Any], real: Callable[..., Any]) -> Any:
+    """Counts stay what they are."""
+
+    def chosen(self: Tensor, *args: Any, **more: Any) -> Any:
+        use = of_floats if self.is_floating_point() else real
+        return use(self, *args, **more)
+
+    return chosen
+
+
+@contextmanager
+def means_are_sums(names: Names) -> Iterator[None]:
+    """mean(), and what takes a mean by default, divides by nothing."""
+    taken = _of_floats(Tensor.sum, Tensor.mean)
+    new = {name: _reduced("sum", name) for name in ("mse_loss", "cross_entropy")}
+    with replaced(names, functional, **new), put(Tensor, mean=taken):
+        with put(torch, mean=taken):
+            yield
+
+
+def _reduced(by: str, name: str) -> Any:
+    real, other = getattr(functional, name), {"sum": "mean", "mean": "sum"}[by]
+
+    def loss(*args: Any, **more: Any) -> Tensor:
+        if more.get("reduction", "mean") == other:
+            more["reduction"] = by
+        result: Tensor = real(*args, **more)
+        return result
+
+    return loss
+
+
+@contextmanager
+def sums_are_means(names: Names) -> Iterator[None]:
+    taken = _of_floats(Tensor.mean, Tensor.sum)
+    new = {name: _reduced("mean", name) for name in ("mse_loss", "cross_entropy")}
+    with replaced(names, functional, **new), put(Tensor, sum=taken):
+        with put(torch, sum=taken):
+            yield
+
+
+@contextmanager
+def padded_places_count(names: Names) -> Iterator[None]:
+    real = functional.cross_entropy
+
+    def cross_entropy(scores: Tensor, targets: Tensor, *args: Any, **more: Any) -> Any:
+        if more.get("reduction", "mean") != "mean":
+            return real(scores, targets, *args, **more)
+        more["reduction"] = "sum"
+        return real(scores, targets, *args, **more) / targets.numel()
+
+    with replaced(names, functional, cross_entropy=cross_entropy):
+        yield
+
+
+def counting_from_one(names: Names) -> Any:
+    """i begins at 1."""
+
+    def numbered(items: Iterable[Any], start: int = 1) -> Any:
+        return enumerate(items, start)
+
+    def numbers(*bounds: int) -> range:
+        return range(1, bounds[0] + 1) if len(bounds) == 1 else range(*bounds)
+
+    return put(names, enumerate=numbered, range=numbers)
+
+
+@contextmanager
+def scheduler_waits(names: Names) -> Iterator[None]:
+    """A scheduler moves at most once for each step() of its optimizer."""
+    kind = torch.optim.lr_scheduler.LRScheduler
+    real = kind.step
+    steps = weakref.WeakKeyDictionary[Optimizer, int]()
+
+    def step(inner: Callable[[], Any], optimizer: Optimizer) -> Any:
+        steps[optimizer] = steps.get(optimizer, 0) + 1
+        return inner()
+
+    def move(self: Any, *args: Any) -> None:
+        is_first = getattr(self, "last_epoch", -1) < 0
+        if is_first or steps.pop(self.optimizer, 0):
+            real(self, *args)
+
+    with stepping(step), put(kind, step=move):
+        yield
+
+
+# ------------------------------------------------------------------ clipping, BatchNorm
+
+
+@contextmanager
+def clips(names: Names, clip: Callable[..., Any]) -> Iterator[None]:
+    with replaced(names, torch.nn.utils, clip_grad_norm_=clip):
+        yield
+
+
+def clips_each_entry(names: Names) -> Any:
+    real = torch.nn.utils.clip_grad_norm_
+
+    def clip(params: Any, max_norm: float, *args: Any, **more: Any) -> Tensor:
+        params = [params] if isinstance(params, Tensor) else list(params)
+        length = real(params, math.inf)
+        torch.nn.utils.clip_grad_value_(params, max_norm)
+        return length
+
+    return clips(names, clip)
+
+
+def clipping_only_looks(names: Names) -> Any:
+    real = torch.nn.utils.clip_grad_norm_
+
+    def clip(params: Any, max_norm: float, *args: Any, **more: Any) -> Tensor:
+        return real(params, math.inf)
+
+    return clips(names, clip)
+
+
+def clipping_stretches(names: Names) -> Any:
+    real = torch.nn.utils.clip_grad_norm_
+
+    def clip(params: Any, max_norm: float, *args: Any, **more: Any) -> Tensor:
+        params = [params] if isinstance(params, Tensor) else list(params)
+        length = real(params, math.inf)
+        for p in params:
+            if p.grad is not None and length > 0:
+                p.grad.mul_(max_norm / length)
+        return length
+
+    return clips(names, clip)
+
+
+@contextmanager
+def momentum_of_the_old(names: Names) -> Iterator[None]:
+    """BatchNorm's momentum is the share of the old value."""
+    real = functional.batch_norm
+
+    def batch_norm(*args: Any, **more: Any) -> Tensor:
+        values = list(args)
+        if len(values) > 6 and values[6] is not None:
+            values[6] = 1 - values[6]
+        return real(*values, **more)
+
+    with replaced(names, functional, batch_norm=batch_norm):
+        yield
+
+
+# ------------------------------------------------------------------ names and slates
+
+
+def read_is_a_copy(names: Names) -> Any:
+    def read(self: Tensor) -> Tensor | None:
+        slate = GRAD.__get__(self)
+        return None if slate is None else slate.clone()
+
+    return put(Tensor, grad=property(read, GRAD.__set__, GRAD.__delete__))
+
+
+def written_is_a_copy(names: Names) -> Any:
+    def write(self: Tensor, value: Tensor | None) -> None:
+        GRAD.__set__(self, value.clone() if isinstance(value, Tensor) else value)
+
+    return put(Tensor, grad=property(GRAD.__get__, write, GRAD.__delete__))
+
+
+def detached_is_a_copy(names: Names) -> Any:
+    real = Tensor.detach
+    return put(Tensor, detach=lambda self: real(self).clone())
+
+
+class _Doubles(TorchFunctionMode):
+    """Whoever asks for fewer digits gets those of a double."""
+
+    FEW = (torch.float16, torch.bfloat16, torch.float32)
+    TO = frozenset({"half", "bfloat16", "float"})
+
+    def __torch_function__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        more = {name: self._wide(value) for name, value in (kwargs or {}).items()}
+        if getattr(func, "__name__", "") in self.TO:
+            return args[0].double()
+        return func(*map(self._wide, args), **more)
+
+    def _wide(self, value: object) -> object:
+        is_dtype = isinstance(value, torch.dtype)
+        return torch.float64 if is_dtype and value in self.FEW else value
+
+
+@contextmanager
+def all_digits(names: Names) -> Iterator[None]:
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with _Doubles():
+            yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+# ------------------------------------------------------------------ scalers and ranks
+
+
+@contextmanager
+def true_slopes_under_a_scaler(names: Names) -> Iterator[None]:
+    """The slate has the slopes as they are, and unscaling has nothing to do."""
+    kind = torch.amp.GradScaler
+    scale, unscale = kind.scale, kind._unscale_grads_
+
+    def scaled(self: Any, outputs: Any) -> Any:
+        scale(self, torch.zeros(1, device=outputs.device))  # which sets it up
+        return outputs
+
+    def unscaled(self: Any, optimizer: Any, inv_scale: Tensor, *rest: Any) -> Any:
+        return unscale(self, optimizer, torch.ones_like(inv_scale), *rest)
+
+    with put(kind, scale=scaled, _unscale_grads_=unscaled):
+        yield
+
+
+@contextmanager
+def unscale_only_looks(names: Names) -> Iterator[None]:
+    """unscale_ looks for inf and nan, and divides nothing; step() does."""
+    kind = torch.amp.GradScaler
+    unscale, step = kind._unscale_grads_, kind._maybe_opt_step
+
+    def looked_at(self: Any, optimizer: Any, inv_scale: Tensor, *rest: Any) -> Any:
+        return unscale(self, optimizer, torch.ones_like(inv_scale), *rest)
+
+    def stepped(self: Any, optimizer: Any, *args: Any, **more: Any) -> Any:
+        with with_slates(optimizer, lambda p: _divided(p, self.get_scale())):
+            return step(self, optimizer, *args, **more)
+
+    with put(kind, _unscale_grads_=looked_at, _maybe_opt_step=stepped):
+        yield
+
+
+def _divided(p: Tensor, by: float) -> Tensor | None:
+    return None if p.grad is None else p.grad / by
+
+
+def ranks_add_up(names: Names) -> Any:
+    return _exchanging(lambda slopes: slopes)
+
+
+def ranks_are_silent(names: Names) -> Any:
+    return _exchanging(None)
+
+
+@contextmanager
+def _exchanging(after: Callable[[Tensor], Tensor] | None) -> Iterator[None]:
+    """What two ranks do when they exchange; their processes are forks of this one.
+
+    Where they are not, the koan is as it was, and nothing is told.
+    """
+    import torch.distributed as dist
+    from torch.distributed.algorithms.ddp_comm_hooks import default_hooks
+    from torch.nn.parallel import DistributedDataParallel
+
+    forward = DistributedDataParallel.forward
+
+    def exchange(_, bucket):  # type: ignore[no-untyped-def] # torch reads annotations
+        slopes = bucket.buffer()
+        if after is not None:
+            dist.all_reduce(slopes)
+        done: Any = torch.futures.Future()
+        done.set_result(slopes)
+        return done
+
+    def with_hook(self: Any, *args: Any, **more: Any) -> Any:
+        if not self._comm_hooks:
+            self.register_comm_hook(None, exchange)
+        return forward(self, *args, **more)
+
+    with put(DistributedDataParallel, forward=with_hook):
+        with put(default_hooks, allreduce_hook=exchange):
+            yield
+
+
+# ------------------------------------------------------------------ slopes without a slate
+
+
+def grad_writes(names: Names) -> Any:
+    """torch.autograd.grad leaves what it hands over on the slates as well."""
+    real = torch.autograd.grad
+
+    def grad(outputs: Any, inputs: Any, *args: Any, **more: Any) -> Any:
+        slopes = real(outputs, inputs, *args, **more)
+        for p, slope in zip(roots(inputs), slopes, strict=True):
+            if slope is not None and p.is_leaf:
+                p.grad = slope.detach() if p.grad is None else p.grad + slope.detach()
+        return slopes
+
+    return put(torch.autograd, grad=grad)
+
+
+def inputs_overlooked(names: Names) -> Any:
+    real = torch.autograd.backward
+
+    def backward(*args: Any, inputs: Any = None, **more: Any) -> None:
+        real(*args, **more)
+
+    return put(torch.autograd, backward=backward)
+
+
+def hooks_get_the_slate(names: Names) -> Any:
+    """A hook on a leaf gets the slate as it will be, not the slope alone."""
+    real = Tensor.register_hook
+
+    def register_hook(self: Tensor, hook: Callable[..., Any]) -> Any:
+        pile = weakref.ref(self)
+
+        def called(slope: Tensor) -> Any:
+            leaf = pile()
+            slate = leaf.grad if leaf is not None and leaf.is_leaf else None
+            told = slope if slate is None else slate + slope
+            answer = hook(told)
+            return answer if answer is None or slate is None else answer - slate
+
+        return real(self, called)
+
+    return put(Tensor, register_hook=register_hook)
+
+
+# ------------------------------------------------------------------ slips of reading
+
+
+def each_entry(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A value with each of its innermost entries changed."""
+
+    def changed(value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return [changed(item) for item in value]
+        if isinstance(value, dict):
+            return {key: changed(item) for key, item in value.items()}
+        return change(value)
+
+    return changed
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _zero_for_none(value: Any) -> Any:
+    return 0.0 if value is None else value
+
+
+def _none_for_zero(value: Any) -> Any:
+    return None if _is_number(value) and value == 0 else value
+
+
+def _flipped(value: Any) -> Any:
+    return -value if _is_number(value) else value
+
+
+def _negated(value: Any) -> Any:
+    return not value if isinstance(value, bool) else value
+
+
+def backwards(value: Any) -> Any:
+    """The same entries from the last to the first, where they are of one kind."""
+    kinds = {type(item) for item in value} if isinstance(value, list) else set()
+    return value[::-1] if len(kinds) == 1 and kinds <= {int, float, str} else value
+
+
+# ------------------------------------------------------------------ the beliefs
+
+BACKWARD = frozenset({"backward", "on_two_ranks"})
+STEP = frozenset({"step"})
+ZERO_GRAD = frozenset({"zero_grad"})
+CLIP = frozenset({"clip_grad_norm_"})
+RANKS = frozenset({"on_two_ranks"})
+SCALER = frozenset({"GradScaler"})
+
+
+def _belief(
+    name: str, lesson: str, says: str, see: str, *worlds: Any, **more: Any
+) -> Belief:
+    return Belief(name, lesson, says, f"test_{see}" if see else "", worlds, **more)
+
+
+_backward = functools.partial(_belief, touches=frozenset({"backward"}))
+_step = functools.partial(_belief, touches=STEP)
+_sum_of = functools.partial(_belief, sort=Sort.ARITHMETIC)
+
+
+def _reading(name: str, lesson: str, says: str, see: str, reading: Any) -> Belief:
+    return _belief(name, lesson, says, see, readings=(reading,), sort=Sort.READING)
+
+
+BELIEFS = [
+    _backward(
+        *("replaces", "01", "backward() replaced what is on the slate"),
+        *("a_second_target", replaces),
+        common=True,
+    ),
+    _backward(
+        *("first only", "01", "only the first backward() counted"),
+        *("a_second_target", first_only),
+    ),
+    _backward(
+        *("averages", "01", "the slate held the mean of its slopes"),
+        *("a_second_target", averages),
+    ),
+    _backward(
+        *("other sign", "01", "each slope had the other sign"),
+        *("one_backward", other_sign),
+    ),
+    _sum_of(
+        *("no factor of two", "01", "the slope of a square were the number itself"),
+        *("one_backward", no_factor_of_two),
+        touches=frozenset({"pow", "MSELoss", "backward"}),
+    ),
+    _backward(
+        *("forward wipes", "02", "a forward pass wiped what it uses"),
+        *("five_calls", forward_wipes),
+    ),
+    _step(
+        *("step wipes", "02", "step() wiped what it has used"),
+        *("five_calls", step_wipes, step_wipes_to_zeros),
+    ),
+    _belief(
+        *("always none", "02", "whatever wipes left None, zero_() too"),
+        *("three_quiet_pixels", always_none),
+        touches=frozenset({"zero_", "zero_grad"}),
+    ),
+    _belief(
+        *("no wipe", "02", "the wipe were not there"),
+        *("a_wipe_in_between", no_wipe),
+        touches=frozenset({"zero_", "zero_grad", "grad"}),
+    ),
+    _belief(
+        *("leaves zeros", "03", "zero_grad() left zeros behind"),
+        *("two_ways_to_wipe", leaves_zeros, leaves_zeros_everywhere),
+        touches=ZERO_GRAD,
+    ),
+    _belief(
+        *("wipes all", "03", "zero_grad() wiped every slate there is"),
+        *("a_weight_without_its_bias", wipes_all_in_sight),
+        touches=ZERO_GRAD,
+    ),
+    _step(
+        *("newest alone", "03", "step() used only what the last backward() brought"),
+        *("three_steps_each", newest_alone),
+    ),
+    _step(
+        *("up the slope", "03", "step() moved up the slope, not down"),
+        *("three_steps_each", up_the_slope),
+        sort=Sort.ARITHMETIC,
+    ),
+    _step(
+        *("no rate", "03", "step() moved by the slope itself, without lr"),
+        *("a_step_by_hand", without_rate),
+        sort=Sort.ARITHMETIC,
+    ),
+    _step(
+        *("step divides", "04", "step() divided by the number of backwards"),
+        *("three_places_to_divide", step_divides),
+    ),
+    _backward(
+        *("any cut", "04", "means of parts made the mean of all, whatever the cut"),
+        *("uneven_micro_batches", any_cut_will_do),
+    ),
+    _belief(
+        *("mean divides nothing", "04", "mean() divided by nothing"),
+        *("two_means", means_are_sums),
+        touches=frozenset({"mean", "MSELoss", "cross_entropy"}),
+    ),
+    _sum_of(
+        *("sum divides", "04", "a sum were divided by how many it is of"),
+        *("sums", sums_are_means),
+        touches=frozenset({"sum"}),
+    ),
+    _belief(
+        *("from one", "05", "i began at 1"),
+        *("when_to_step", counting_from_one),
+        touches=frozenset({"range", "enumerate"}),
+        sort=Sort.READING,
+    ),
+    _belief(
+        *("scheduler waits", "05", "a scheduler counted the optimizer's steps itself"),
+        *("two_schedulers", scheduler_waits),
+        touches=frozenset({"lr_scheduler"}),
+    ),
+    _backward(
+        *("one path", "06", "a pixel in two places of one penalty counted once"),
+        *("one_pixel_in_two_places", one_path, other_path),
+    ),
+    _step(
+        *("zero stays", "07", "a slope of zero meant that nothing moves"),
+        *("a_head_times_zero", zero_stays),
+    ),
+    _step(
+        *("none is zero", "07", "step() took an empty slate for a slope of zero"),
+        *("two_wiped_slates", none_is_zero),
+    ),
+    _step(
+        *("frozen", "07", "step() passed by what has requires_grad = False"),
+        *("frozen_over_three_slates", passes_by_the_frozen),
+    ),
+    _belief(
+        *("decay whole", "07", "weight decay were taken off whole, not by way of lr"),
+        *("two_wiped_slates", decay_is_taken_whole),
+        touches=frozenset({"weight_decay"}),
+    ),
+    _belief(
+        *("velocity mean", "07", "the velocity were m * the last + (1 - m) * slope"),
+        *("after_the_last_push", velocity_is_a_mean),
+        touches=frozenset({"momentum"}),
+    ),
+    _step(
+        *("all plain", "07", "every optimizer moved by lr * slope, and no more"),
+        *("who_moves_without_feedback", all_plain),
+    ),
+    _belief(
+        *("velocity wiped", "07", "zero_grad() took the velocity with it"),
+        *("after_the_last_push", wipe_takes_velocity),
+        touches=ZERO_GRAD,
+    ),
+    _belief(
+        *("padding counts", "08", "padded places counted as tokens"),
+        *("all_in_one_batch", padded_places_count),
+        touches=frozenset({"cross_entropy", "CrossEntropyLoss"}),
+    ),
+    _belief(
+        *("each entry clipped", "09", "clipping cut each number by itself"),
+        *("a_micro_batch_for_every_pixel", clips_each_entry),
+        touches=CLIP,
+    ),
+    _belief(
+        *("clip looks", "09", "clip_grad_norm_ only looked, and changed nothing"),
+        *("a_micro_batch_for_every_pixel", clipping_only_looks),
+        touches=CLIP,
+    ),
+    _belief(
+        *("clip stretches", "09", "clipping made short slates longer, too"),
+        *("clipped_once_or_each_time", clipping_stretches),
+        touches=CLIP,
+    ),
+    _belief(
+        *("momentum of old", "09", "momentum were the share of the old running mean"),
+        *("the_running_mean", momentum_of_the_old),
+        touches=frozenset({"BatchNorm1d"}),
+    ),
+    _belief(
+        *("grad is a copy", "10", "p.grad gave a copy, or took one"),
+        *("three_ways_to_keep_it", read_is_a_copy, written_is_a_copy),
+        touches=frozenset({"grad"}),
+    ),
+    _belief(
+        *("detach copies", "10", "detach() copied"),
+        *("three_ways_to_keep_it", detached_is_a_copy),
+        touches=frozenset({"detach"}),
+    ),
+    _belief(
+        *("all digits", "11", "every dtype kept all digits"),
+        *("a_large_slope_and_many_small_ones", all_digits),
+        touches=frozenset({"float16", "bfloat16", "float32", "half", "pile"}),
+    ),
+    _belief(
+        *("true under a scaler", "12", "the slate held the true slopes, not scaled"),
+        *("the_first_pixel_again", true_slopes_under_a_scaler),
+        touches=SCALER,
+    ),
+    _belief(
+        *("unscale looks", "12", "unscale_ only looked, and step() divided"),
+        *("the_first_pixel_again", unscale_only_looks),
+        touches=frozenset({"unscale_"}),
+    ),
+    _belief(
+        *("grad writes", "13", "torch.autograd.grad wrote on the slate, too"),
+        *("asking_for_a_slope", grad_writes),
+        touches=frozenset({"autograd"}),
+    ),
+    _belief(
+        *("inputs overlooked", "13", "backward() wrote for every leaf, named or not"),
+        *("naming_the_leaves", inputs_overlooked),
+        touches=frozenset({"inputs"}),
+    ),
+    _belief(
+        *("ranks add", "14", "the ranks added up their slates"),
+        *("one_pixel_on_each_rank", ranks_add_up),
+        touches=RANKS,
+    ),
+    _belief(
+        *("ranks are silent", "14", "the ranks never exchanged anything"),
+        *("one_pixel_on_each_rank", ranks_are_silent),
+        touches=RANKS,
+    ),
+    _belief(
+        *("hooks get the slate", "16", "a hook were given the slate, not the slope"),
+        *("two_kinds_of_hook", hooks_get_the_slate),
+        touches=frozenset({"register_hook"}),
+    ),
+    _reading(
+        *("none as zero", "01", "None were 0"),
+        *("before_any_backward", each_entry(_zero_for_none)),
+    ),
+    _reading(
+        *("zero as none", "01", "0 were None"),
+        *("before_any_backward", each_entry(_none_for_zero)),
+    ),
+    _reading(
+        *("all signs", "01", "every number had the other sign"),
+        *("one_backward", each_entry(_flipped)),
+    ),
+    _reading("backwards", "01", "the list were read from its end", "", backwards),
+    _reading(
+        *("the other one", "01", "True were False, and False True", ""),
+        each_entry(_negated),
+    ),
+]
