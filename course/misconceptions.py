@@ -30,10 +30,12 @@ from torch.overrides import TorchFunctionMode
 
 from sensei.beliefs import Belief, Names, Sort
 
-GRAD: Any = torch._C.TensorBase.grad  # what Tensor.grad is, whatever a world puts over it
+GRAD: Any = (
+    torch._C.TensorBase.grad
+)  # what Tensor.grad is, whatever a world puts over it
 NOT_THERE = object()
 
-# ------------------------------------------------------------------- how to patch
+# ------------------------------------------------------------------------ how to patch
 
 
 @contextmanager
@@ -71,7 +73,7 @@ def replaced(names: Names, owner: Any, **new: Any) -> Iterator[None]:
     here = {
         name: old[value]
         for name, value in names.items()
-        if isinstance(value, Callable) and _hashable(value) and value in old
+        if callable(value) and _hashable(value) and value in old
     }
     with put(owner, **new), put(names, **here):
         yield
@@ -81,7 +83,7 @@ def _hashable(value: object) -> bool:
     return type(value).__hash__ is not None
 
 
-# ------------------------------------------------------------------ what backward() does
+# ---------------------------------------------------------------- what backward() does
 
 Write = Callable[[Tensor | None, Tensor, Tensor], Tensor]  # slate, slope, leaf: slate
 
@@ -122,9 +124,9 @@ def watching(see: Callable[[list[Tensor], Any], None]) -> Iterator[None]:
     """``see`` is called with the leaves of each backward() before it begins."""
     real = torch.autograd.backward
 
-    def backward(tensors: Any, *rest: Any, inputs: Any = None, **more: Any) -> None:
-        see(leaves(tensors, inputs), tensors)
-        real(tensors, *rest, inputs=inputs, **more)
+    def backward(tensors: Any, *rest: Any, **more: Any) -> None:
+        see(leaves(tensors, more.get("inputs")), tensors)
+        real(tensors, *rest, **more)
 
     with put(torch.autograd, backward=backward):
         yield
@@ -140,7 +142,9 @@ def leaves(tensors: Any, inputs: Any = None) -> list[Tensor]:
     if inputs is not None:
         meant = [inputs] if isinstance(inputs, Tensor) else list(inputs)
         return [tensor for tensor in meant if tensor.is_leaf]
-    found = {id(node.variable): node.variable for node in graph(tensors) if _leads(node)}
+    found = {
+        id(node.variable): node.variable for node in graph(tensors) if _leads(node)
+    }
     for root in roots(tensors):
         if root.grad_fn is None and root.requires_grad:
             found[id(root)] = root
@@ -272,7 +276,7 @@ def other_path(names: Names) -> Any:
     return one_path(names, last=True)
 
 
-# ------------------------------------------------------------------ what wipes
+# -------------------------------------------------------------------------- what wipes
 
 WipedBy = Callable[[list[Tensor], bool], None]  # parameters, set_to_none
 
@@ -287,9 +291,9 @@ def zero_grad_does(wipe: WipedBy, names: Names) -> Iterator[None]:
     def of_model(self: torch.nn.Module, set_to_none: bool = True) -> None:
         wipe(list(self.parameters()), set_to_none)
 
-    with put(Optimizer, zero_grad=of_optimizer):
-        with put(torch.nn.Module, zero_grad=of_model):
-            yield
+    models = put(torch.nn.Module, zero_grad=of_model)
+    with put(Optimizer, zero_grad=of_optimizer), models:
+        yield
 
 
 def parameters(optimizer: Optimizer) -> Iterator[Tensor]:
@@ -386,9 +390,9 @@ def no_wipe(names: Names) -> Iterator[None]:
     def nothing(*_: object) -> None: ...
 
     kept = property(GRAD.__get__, put_there, nothing)
-    with watching(known.see), zero_grad_does(nothing, names):
-        with put(Tensor, zero_=zero_, grad=kept):
-            yield
+    written = put(Tensor, zero_=zero_, grad=kept)
+    with watching(known.see), zero_grad_does(nothing, names), written:
+        yield
 
 
 class _Forward(TorchFunctionMode):
@@ -415,7 +419,7 @@ def forward_wipes(names: Names) -> Iterator[None]:
         yield
 
 
-# ------------------------------------------------------------------ what step() does
+# -------------------------------------------------------------------- what step() does
 
 Step = Callable[[Callable[[], Any], Optimizer], Any]
 
@@ -540,7 +544,9 @@ def step_divides(names: Names) -> Iterator[None]:
 
     def see(found: list[Tensor], _: object) -> None:
         for leaf in found:
-            counts[_key(leaf)] = 1 if is_empty(leaf.grad) else counts.get(_key(leaf), 0) + 1
+            counts[_key(leaf)] = (
+                1 if is_empty(leaf.grad) else counts.get(_key(leaf), 0) + 1
+            )
 
     def divided(p: Tensor) -> Tensor | None:
         return None if p.grad is None else p.grad / counts.get(_key(p), 1)
@@ -648,7 +654,7 @@ def wipe_takes_velocity(names: Names) -> Any:
     return put(Optimizer, zero_grad=zero_grad)
 
 
-# ------------------------------------------------------------------ what is computed
+# -------------------------------------------------------------------- what is computed
 
 
 def halved(tensor: Tensor) -> Tensor:
@@ -683,9 +689,9 @@ def no_factor_of_two(names: Names) -> Iterator[None]:
     def mse_loss(*args: Any, **more: Any) -> Tensor:
         return halved(loss(*args, **more))
 
-    with replaced(names, functional, mse_loss=mse_loss):
-        with put(Tensor, pow=pow, __pow__=pow, __mul__=mul):
-            yield
+    squares = put(Tensor, pow=pow, __pow__=pow, __mul__=mul)
+    with replaced(names, functional, mse_loss=mse_loss), squares:
+        yield
 
 
 def _of_floats(of_floats: Callable[..., Any], real: Callable[..., Any]) -> Any:
@@ -703,9 +709,9 @@ def means_are_sums(names: Names) -> Iterator[None]:
     """mean(), and what takes a mean by default, divides by nothing."""
     taken = _of_floats(Tensor.sum, Tensor.mean)
     new = {name: _reduced("sum", name) for name in ("mse_loss", "cross_entropy")}
-    with replaced(names, functional, **new), put(Tensor, mean=taken):
-        with put(torch, mean=taken):
-            yield
+    both = put(Tensor, mean=taken), put(torch, mean=taken)
+    with replaced(names, functional, **new), both[0], both[1]:
+        yield
 
 
 def _reduced(by: str, name: str) -> Any:
@@ -724,9 +730,9 @@ def _reduced(by: str, name: str) -> Any:
 def sums_are_means(names: Names) -> Iterator[None]:
     taken = _of_floats(Tensor.mean, Tensor.sum)
     new = {name: _reduced("mean", name) for name in ("mse_loss", "cross_entropy")}
-    with replaced(names, functional, **new), put(Tensor, sum=taken):
-        with put(torch, sum=taken):
-            yield
+    both = put(Tensor, sum=taken), put(torch, sum=taken)
+    with replaced(names, functional, **new), both[0], both[1]:
+        yield
 
 
 @contextmanager
@@ -775,7 +781,7 @@ def scheduler_waits(names: Names) -> Iterator[None]:
         yield
 
 
-# ------------------------------------------------------------------ clipping, BatchNorm
+# ----------------------------------------------------------------- clipping, BatchNorm
 
 
 @contextmanager
@@ -834,7 +840,7 @@ def momentum_of_the_old(names: Names) -> Iterator[None]:
         yield
 
 
-# ------------------------------------------------------------------ names and slates
+# -------------------------------------------------------------------- names and slates
 
 
 def read_is_a_copy(names: Names) -> Any:
@@ -891,7 +897,7 @@ def all_digits(names: Names) -> Iterator[None]:
         torch.set_default_dtype(before)
 
 
-# ------------------------------------------------------------------ scalers and ranks
+# ------------------------------------------------------------------- scalers and ranks
 
 
 @contextmanager
@@ -965,12 +971,12 @@ def _exchanging(after: Callable[[Tensor], Tensor] | None) -> Iterator[None]:
             self.register_comm_hook(None, exchange)
         return forward(self, *args, **more)
 
-    with put(DistributedDataParallel, forward=with_hook):
-        with put(default_hooks, allreduce_hook=exchange):
-            yield
+    default = put(default_hooks, allreduce_hook=exchange)
+    with put(DistributedDataParallel, forward=with_hook), default:
+        yield
 
 
-# ------------------------------------------------------------------ slopes without a slate
+# -------------------------------------------------------------- slopes without a slate
 
 
 def grad_writes(names: Names) -> Any:
@@ -1015,7 +1021,7 @@ def hooks_get_the_slate(names: Names) -> Any:
     return put(Tensor, register_hook=register_hook)
 
 
-# ------------------------------------------------------------------ slips of reading
+# -------------------------------------------------------------------- slips of reading
 
 
 def each_entry(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -1057,7 +1063,7 @@ def backwards(value: Any) -> Any:
     return value[::-1] if len(kinds) == 1 and kinds <= {int, float, str} else value
 
 
-# ------------------------------------------------------------------ the beliefs
+# ------------------------------------------------------------------------- the beliefs
 
 BACKWARD = frozenset({"backward", "on_two_ranks"})
 STEP = frozenset({"step"})

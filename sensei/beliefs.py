@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -65,14 +65,17 @@ class Belief:
 
 @dataclass(frozen=True)
 class Told:
-    """A belief that explains a prediction, the sentence for the learner, and the
-    world in which that comes true (None for a slip of reading); whether it explains
-    the whole of it, or only what is wrong in it.
+    """The sentence for the learner, and the belief and the world that it is about.
+
+    ``world`` is None for a slip of reading. ``all_says`` are the beliefs that explain
+    the prediction, this one first; ``is_whole`` says whether they explain all of it,
+    or only what is wrong in it.
     """
 
     belief: Belief
     sentence: str
     world: World | None
+    all_says: tuple[str, ...]
     is_whole: bool
 
 
@@ -114,7 +117,8 @@ def _told(outcome: Outcome, fitting: Sequence[Believed], is_whole: bool) -> Told
     sentence = f"{start} would be right if {', or if '.join(parts)}."
     if first.see in _names_before(koan):
         sentence += f" See {first.see}."
-    return Told(first, sentence, fitting[0].world, is_whole)
+    says = dict.fromkeys(one.belief.says for one in fitting)
+    return Told(first, sentence, fitting[0].world, tuple(says), is_whole)
 
 
 def _second(koan: Koan, fitting: Sequence[Believed]) -> list[Belief]:
@@ -146,7 +150,7 @@ def _agree(value: Any, prediction: Any, tolerance: comparing.Tolerance) -> bool:
 def _explains(
     one: Believed, found: Any, wrote: Any, tolerance: comparing.Tolerance
 ) -> bool:
-    """Whether a world comes to every wrong entry of a prediction that has right ones."""
+    """Whether a world comes to every wrong entry of what is right in part."""
     if one.belief.sort is Sort.READING:
         return False
     triples = list(_entries(found, wrote, one.value))
@@ -198,23 +202,16 @@ def _believed(
     tolerance = attempt.forms[0].tolerance
     ends = time.process_time() + BUDGET
     for belief in eligible(attempt.koan, right):
-        values: list[tuple[World | None, Any]] = []
-        values += [(None, value) for value in _read(belief, right)]
+        found = [Believed(belief, None, reading(right)) for reading in belief.readings]
         for world in belief.worlds:
             if time.process_time() > ends:
                 return
             lived = run_in(world, attempt, arguments, limits)
-            values += [(world, lived.checks[0].found)] if lived.complete else []
-        for world, value in values:
-            if not comparing.predicted(right, value, tolerance):
-                yield Believed(belief, world, value)
-
-
-def _read(belief: Belief, right: Any) -> Iterator[Any]:
-    for reading in belief.readings:
-        value = reading(right)
-        if not comparing.same(value, right):
-            yield value
+            if lived.complete:
+                found.append(Believed(belief, world, lived.checks[0].found))
+        for one in found:
+            if not comparing.predicted(right, one.value, tolerance):
+                yield one
 
 
 def run_in(
@@ -266,7 +263,9 @@ def names_in(koan: Koan) -> frozenset[str]:
     """The names that stand in a koan, and in what it calls of its lesson."""
     pristine = koan.lesson.pristine
     body = pristine.tree.body if pristine else []
-    own = {node.name: node for node in body if isinstance(node, Function | ast.ClassDef)}
+    own = {
+        node.name: node for node in body if isinstance(node, Function | ast.ClassDef)
+    }
     names: set[str] = set()
     ahead: list[ast.AST] = [koan.pristine] if koan.pristine else []
     while ahead:
@@ -277,7 +276,7 @@ def names_in(koan: Koan) -> frozenset[str]:
     return frozenset(names)
 
 
-def _names(node: ast.AST) -> Iterable[str]:
+def _names(node: ast.AST) -> set[str]:
     inside = list(ast.walk(node))
     names = {one.id for one in inside if isinstance(one, ast.Name)}
     names |= {one.attr for one in inside if isinstance(one, ast.Attribute)}

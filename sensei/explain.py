@@ -44,7 +44,7 @@ def _revealed(outcome: Outcome, verdict: Verdict) -> Verdict:
     misses = timeline.misses(found, outcome.prediction)
     remarks = "\n".join(dict.fromkeys(timeline.remarks(events, misses)))
     verdict = replace(verdict, story=timeline.pack(events), remarks=remarks)
-    told = beliefs.told(outcome) if verdict.belief else None
+    told = beliefs.told(outcome) if verdict.beliefs else None
     others = _story_in(told.world, outcome) if told and told.world else []
     if not told or not others:
         return verdict

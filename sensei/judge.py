@@ -175,7 +175,7 @@ def _of_prediction(outcome: Outcome, verdict: Verdict, named: str) -> Verdict:
     entries = partial.which_hold(check.found, outcome.prediction, form.tolerance)
     told = beliefs.told(outcome)
     if told and (told.is_whole or not named):
-        verdict = replace(verdict, belief=told.belief.name)
+        verdict = replace(verdict, beliefs=told.all_says)
     else:
         told = None
     general = verdict.sentence if not entries else ""

@@ -117,8 +117,9 @@ def run(
     """Run a koan once, within its limits, and put global state back behind it.
 
     ``function`` is the koan as pytest has it; ``events`` takes in the story of it,
-    as the course tells it; ``around`` is open while it runs. Raises what is not the koan's doing: an interrupt from
-    the keyboard, a debugger that was left, the end of the run; NotImportable.
+    as the course tells it; ``around`` is open while it runs. Raises what is not the
+    koan's doing: an interrupt from the keyboard, a debugger that was left, the end of
+    the run; NotImportable.
     """
     call = function or attempt.callable()
     reports = _Reports(Outcome(attempt, arguments, limits), events)
@@ -136,9 +137,9 @@ def run(
     if events is not None:
         surroundings.append(course.watch(attempt.filename, events))
     try:
-        with ExitStack() as around:
+        with ExitStack() as stack:
             for surrounding in surroundings:
-                around.enter_context(surrounding)
+                stack.enter_context(surrounding)
             call(**arguments)
     except NOT_THE_KOANS:
         raise

@@ -11,7 +11,6 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
-from difflib import SequenceMatcher
 from itertools import groupby
 from typing import Any
 
@@ -349,7 +348,9 @@ def beside(
 
     Of a long story the rows around the one where the two part, which is marked.
     """
-    both = [[row for event in each for row in _rows(event)] for each in (events, others)]
+    both = [
+        [row for event in each for row in _rows(event)] for each in (events, others)
+    ]
     pairs = _paired(*both)
     parting = next((i for i, pair in enumerate(pairs) if _part(*pair)), len(pairs))
     start = max(0, min(parting - BEFORE_PARTING, len(pairs) - most_rows))
@@ -376,17 +377,20 @@ def _paired(rows: Sequence[_Row], others: Sequence[_Row]) -> list[Pair]:
 
     Matched from the end: where a line did one thing more, it did that before.
     """
-    rows, others = rows[::-1], others[::-1]
-    keys = [[(row.line, row.name) for row in each] for each in (rows, others)]
-    pairs: list[Pair] = []
-    matcher = SequenceMatcher(None, *keys, autojunk=False)
-    for what, i1, i2, j1, j2 in matcher.get_opcodes():
-        if what == "equal":
-            pairs += zip(rows[i1:i2], others[j1:j2], strict=True)
+    rows, others, pairs = list(rows), list(others), list[Pair]()
+    while rows or others:
+        row, other = (side[-1] if side else None for side in (rows, others))
+        if row and other and _place(row) == _place(other):
+            pairs.append((rows.pop(), others.pop()))
+        elif row and _place(row) not in map(_place, others):
+            pairs.append((rows.pop(), None))
         else:
-            pairs += [(row, None) for row in rows[i1:i2]]
-            pairs += [(None, row) for row in others[j1:j2]]
+            pairs.append((None, others.pop()))
     return pairs[::-1]
+
+
+def _place(row: _Row) -> tuple[int, str]:
+    return row.line, row.name
 
 
 def _part(row: _Row | None, other: _Row | None) -> bool:
