@@ -99,7 +99,7 @@ def told(outcome: Outcome) -> Told | None:
     """
     candidates = believed(outcome)
     wrote, tolerance = outcome.prediction, outcome.attempt.forms[0].tolerance
-    fitting = [one for one in candidates if _agree(one.value, wrote, tolerance)]
+    fitting = [one for one in candidates if agree(one.value, wrote, tolerance)]
     if fitting:
         return _told(outcome, fitting, is_whole=True)
     found = outcome.checks[0].found
@@ -141,7 +141,8 @@ def _names_before(koan: Koan) -> Iterator[str]:
             yield name
 
 
-def _agree(value: Any, prediction: Any, tolerance: comparing.Tolerance) -> bool:
+def agree(value: Any, prediction: Any, tolerance: comparing.Tolerance) -> bool:
+    """Whether a prediction comes to what a world comes to."""
     return comparing.predicted(value, prediction, tolerance) or comparing.same(
         value, prediction
     )
@@ -154,9 +155,9 @@ def _explains(
     if one.belief.sort is Sort.READING:
         return False
     triples = list(_entries(found, wrote, one.value))
-    wrong = [entry for entry in triples if not _agree(entry[0], entry[1], tolerance)]
+    wrong = [entry for entry in triples if not agree(entry[0], entry[1], tolerance)]
     return 0 < len(wrong) < len(triples) and all(
-        not isinstance(predicted, bool | str) and _agree(value, predicted, tolerance)
+        not isinstance(predicted, bool | str) and agree(value, predicted, tolerance)
         for _, predicted, value in wrong
     )
 

@@ -332,7 +332,7 @@ def _times(count: int, what: str) -> str:
 # ------------------------------------------------------------- two, side by side
 
 Pair = tuple[_Row | None, _Row | None]
-PARTING = "  ← here they part"
+PARTING = "  ← here they part", "  ←"  # and where there is less room
 BEFORE_PARTING = 3  # rows above the one where two stories part
 HEADS = "in fact", "if so"
 
@@ -360,12 +360,15 @@ def beside(
     rows = [real or other for real, other in shown]
     either = [row for row in rows if row is not None]
     columns = _beside(_column(["", *_names(either)]), _two_columns(shown))
-    marks = [PARTING if i == parting else "" for i in range(start, start + len(shown))]
     longest = max(len(_code_of(row, source_lines)) for row in either)
-    room = width - len("9999    ") - len(columns[0]) - max(map(len, marks))
-    code = _code(either, source_lines, max(room, min(LEAST_CODE_BY_WORDS, longest)))
+    room = width - len("9999    ") - len(columns[0])
+    fits = room - len(PARTING[0]) >= min(LEAST_CODE, longest)
+    mark = PARTING[0] if fits else PARTING[1]
+    least = min(LEAST_CODE_BY_WORDS, longest)
+    code = _code(either, source_lines, max(room - len(mark), least))
     drawn = _beside(_column(["", *code]), columns)
-    drawn = [row + mark for row, mark in zip(drawn, ["", *marks], strict=True)]
+    if parting < len(pairs):
+        drawn[parting - start + 1] += mark
     left = len(pairs) - start - len(shown)
     first = [f"   … {_times(start, 'change')} before"] if start else []
     last = [f"   … {_times(left, 'change')} more"] if left else []
