@@ -30,9 +30,7 @@ from torch.overrides import TorchFunctionMode
 
 from sensei.beliefs import Belief, Names, Sort
 
-GRAD: Any = (
-    torch._C.TensorBase.grad
-)  # what Tensor.grad is, whatever a world puts over it
+GRAD: Any = torch._C.TensorBase.grad
 NOT_THERE = object()
 
 # ------------------------------------------------------------------------ how to patch
@@ -85,6 +83,17 @@ def _hashable(value: object) -> bool:
 
 # ---------------------------------------------------------------- what backward() does
 
+
+def slate_of(leaf: Tensor) -> Tensor | None:
+    """What is on a slate, whatever another world puts over Tensor.grad."""
+    slate: Tensor | None = GRAD.__get__(leaf)
+    return slate
+
+
+def put_on_slate(leaf: Tensor, slate: Tensor | None) -> None:
+    GRAD.__set__(leaf, slate)
+
+
 Write = Callable[[Tensor | None, Tensor, Tensor], Tensor]  # slate, slope, leaf: slate
 
 
@@ -102,18 +111,20 @@ def writing(write: Write) -> Iterator[None]:
         inputs: Any = None,
     ) -> None:
         how = grad_tensors, retain_graph, create_graph, grad_variables, inputs
-        held = [] if create_graph else [(p, p.grad) for p in leaves(tensors, inputs)]
+        found = [] if create_graph else leaves(tensors, inputs)
+        held = [(leaf, slate_of(leaf)) for leaf in found]
         for leaf, _ in held:
-            leaf.grad = None
+            put_on_slate(leaf, None)
         try:
             real(tensors, *how)
         except BaseException:
             for leaf, slate in held:
-                leaf.grad = slate
+                put_on_slate(leaf, slate)
             raise
         for leaf, slate in held:
-            slope = leaf.grad
-            leaf.grad = slate if slope is None else write(slate, slope, leaf)
+            slope = slate_of(leaf)
+            new = slate if slope is None else write(slate, slope, leaf)
+            put_on_slate(leaf, new)
 
     with put(torch.autograd, backward=backward):
         yield
@@ -349,7 +360,7 @@ class _Known:
     def with_slate(self, tensor: Tensor) -> Tensor | None:
         """The leaf whose slate a tensor is."""
         for leaf in self.leaves():
-            slate = GRAD.__get__(leaf)
+            slate = slate_of(leaf)
             if slate is not None and slate.data_ptr() == tensor.data_ptr():
                 return leaf
         return None
@@ -384,8 +395,8 @@ def no_wipe(names: Names) -> Iterator[None]:
         return self if known.with_slate(self) is not None else real(self)
 
     def put_there(self: Tensor, value: Tensor | None) -> None:
-        if not is_empty(value) or GRAD.__get__(self) is None:
-            GRAD.__set__(self, value)
+        if not is_empty(value) or slate_of(self) is None:
+            put_on_slate(self, value)
 
     def nothing(*_: object) -> None: ...
 
@@ -463,14 +474,14 @@ def with_slates(
     optimizer: Optimizer, new: Callable[[Tensor], Tensor | None]
 ) -> Iterator[None]:
     """The slates are others for a while."""
-    before = [(p, p.grad) for p in parameters(optimizer)]
+    before = [(p, slate_of(p)) for p in parameters(optimizer)]
     try:
         for p, _ in before:
-            p.grad = new(p)
+            put_on_slate(p, new(p))
         yield
     finally:
         for p, slate in before:
-            p.grad = slate
+            put_on_slate(p, slate)
 
 
 @contextmanager
@@ -845,7 +856,7 @@ def momentum_of_the_old(names: Names) -> Iterator[None]:
 
 def read_is_a_copy(names: Names) -> Any:
     def read(self: Tensor) -> Tensor | None:
-        slate = GRAD.__get__(self)
+        slate = slate_of(self)
         return None if slate is None else slate.clone()
 
     return put(Tensor, grad=property(read, GRAD.__set__, GRAD.__delete__))
@@ -853,7 +864,7 @@ def read_is_a_copy(names: Names) -> Any:
 
 def written_is_a_copy(names: Names) -> Any:
     def write(self: Tensor, value: Tensor | None) -> None:
-        GRAD.__set__(self, value.clone() if isinstance(value, Tensor) else value)
+        put_on_slate(self, value.clone() if isinstance(value, Tensor) else value)
 
     return put(Tensor, grad=property(GRAD.__get__, write, GRAD.__delete__))
 
