@@ -28,10 +28,45 @@ from torch.nn import functional
 from torch.optim import Optimizer
 from torch.overrides import TorchFunctionMode
 
-from sensei.beliefs import Belief, Names, Sort
+from sensei.beliefs import Belief, Names, Sort, World
 
 GRAD: Any = torch._C.TensorBase.grad
 NOT_THERE = object()
+BELIEFS: list[Belief] = []
+
+
+def belief(
+    says: str,
+    lesson: str,
+    see: str = "",
+    touches: str = "",
+    also: Sequence[World] = (),
+    **more: Any,
+) -> Callable[[Any], Any]:
+    """Puts a belief into the list, with the world below it, and others that are as
+    good; ``touches`` are names with spaces between them. See ``sensei.beliefs``.
+    """
+
+    def add(world: Any) -> Any:
+        name, names = world.__name__.replace("_", " "), frozenset(touches.split())
+        worlds = (world, *also)
+        BELIEFS.append(Belief(name, lesson, says, see, worlds, touches=names, **more))
+        return world
+
+    return add
+
+
+def slip(says: str, see: str = "") -> Callable[[Any], Any]:
+    """Puts a slip of reading into the list: what it makes of a value is below it."""
+
+    def add(reading: Any) -> Any:
+        name, how = reading.__name__.replace("_", " "), (each_entry(reading),)
+        slip = Belief(name, "01", says, see, readings=how, sort=Sort.READING)
+        BELIEFS.append(slip)
+        return reading
+
+    return add
+
 
 # ------------------------------------------------------------------------ how to patch
 
@@ -182,27 +217,54 @@ def _leads(node: Any) -> bool:
     return isinstance(getattr(node, "variable", None), Tensor)
 
 
+@belief(
+    "backward() replaced what is on the slate",
+    lesson="01",
+    see="test_a_second_target",
+    touches="backward",
+    common=True,
+)
 def replaces(names: Names) -> Any:
     return writing(lambda slate, slope, leaf: slope)
 
 
+@belief(
+    "only the first backward() counted",
+    lesson="01",
+    see="test_a_second_target",
+    touches="backward",
+)
 def first_only(names: Names) -> Any:
-    return writing(lambda slate, slope, leaf: slope if is_empty(slate) else slate)
+    return writing(
+        lambda slate, slope, leaf: slope if slate is None or is_empty(slate) else slate
+    )
 
 
+@belief(
+    "each slope had the other sign",
+    lesson="01",
+    see="test_one_backward",
+    touches="backward",
+)
 def other_sign(names: Names) -> Any:
     return writing(
         lambda slate, slope, leaf: -slope if slate is None else slate.sub_(slope)
     )
 
 
+@belief(
+    "the slate held the mean of its slopes",
+    lesson="01",
+    see="test_a_second_target",
+    touches="backward",
+)
 def averages(names: Names) -> Any:
     """Of all slopes since the slate was empty."""
     counts = weakref.WeakKeyDictionary[Any, int]()
 
     def write(slate: Tensor | None, slope: Tensor, leaf: Tensor) -> Tensor:
         key = _key(leaf)
-        if is_empty(slate):
+        if slate is None or is_empty(slate):
             counts[key] = 1
             return slope
         counts[key] = counts.get(key, 0) + 1
@@ -222,6 +284,12 @@ def _key(tensor: Tensor) -> _Key:
     return key
 
 
+@belief(
+    "means of parts made the mean of all, whatever the cut",
+    lesson="04",
+    see="test_uneven_micro_batches",
+    touches="backward",
+)
 @contextmanager
 def any_cut_will_do(names: Names) -> Iterator[None]:
     """The means of k micro-batches make the whole mean, however many are in each.
@@ -258,6 +326,17 @@ def _size_of_mean(node: Any) -> int:
     return 0
 
 
+def other_path(names: Names) -> Any:
+    return one_path(names, last=True)
+
+
+@belief(
+    "a pixel in two places of one penalty counted once",
+    lesson="06",
+    see="test_one_pixel_in_two_places",
+    touches="backward",
+    also=[other_path],
+)
 @contextmanager
 def one_path(names: Names, last: bool = False) -> Iterator[None]:
     """Of several paths that end at one leaf, one brings its slope."""
@@ -281,10 +360,6 @@ def _silence(place: int, slopes: Sequence[Tensor | None], _: object) -> Any:
     silent = slopes[place]
     zero = None if silent is None else torch.zeros_like(silent)
     return (*slopes[:place], zero, *slopes[place + 1 :])
-
-
-def other_path(names: Names) -> Any:
-    return one_path(names, last=True)
 
 
 # -------------------------------------------------------------------------- what wipes
@@ -323,14 +398,27 @@ def _zeros_everywhere(wiped: list[Tensor], _: bool) -> None:
         p.grad = torch.zeros_like(p)
 
 
-def leaves_zeros(names: Names) -> Any:
-    return zero_grad_does(_zeros_where_there_was_one, names)
-
-
 def leaves_zeros_everywhere(names: Names) -> Any:
     return zero_grad_does(_zeros_everywhere, names)
 
 
+@belief(
+    "zero_grad() left zeros behind",
+    lesson="03",
+    see="test_two_ways_to_wipe",
+    touches="zero_grad",
+    also=[leaves_zeros_everywhere],
+)
+def leaves_zeros(names: Names) -> Any:
+    return zero_grad_does(_zeros_where_there_was_one, names)
+
+
+@belief(
+    "zero_grad() wiped every slate there is",
+    lesson="03",
+    see="test_a_weight_without_its_bias",
+    touches="zero_grad",
+)
 @contextmanager
 def wipes_all_in_sight(names: Names) -> Iterator[None]:
     """zero_grad() wipes whatever has had a backward()."""
@@ -366,6 +454,12 @@ class _Known:
         return None
 
 
+@belief(
+    "whatever wipes left None, zero_() too",
+    lesson="02",
+    see="test_three_quiet_pixels",
+    touches="zero_ zero_grad",
+)
 @contextmanager
 def always_none(names: Names) -> Iterator[None]:
     """Whoever wipes leaves None, zero_() as well."""
@@ -386,6 +480,12 @@ def always_none(names: Names) -> Iterator[None]:
         yield
 
 
+@belief(
+    "the wipe were not there",
+    lesson="02",
+    see="test_a_wipe_in_between",
+    touches="grad zero_ zero_grad",
+)
 @contextmanager
 def no_wipe(names: Names) -> Iterator[None]:
     """Who overlooks the wipe: it is as if it did not stand there."""
@@ -424,6 +524,12 @@ class _Forward(TorchFunctionMode):
         return result
 
 
+@belief(
+    "a forward pass wiped what it uses",
+    lesson="02",
+    see="test_five_calls",
+    touches="backward",
+)
 @contextmanager
 def forward_wipes(names: Names) -> Iterator[None]:
     with _Forward():
@@ -504,14 +610,27 @@ def _step_wipes(zeros: bool) -> Any:
     return stepping(step)
 
 
-def step_wipes(names: Names) -> Any:
-    return _step_wipes(zeros=False)
-
-
 def step_wipes_to_zeros(names: Names) -> Any:
     return _step_wipes(zeros=True)
 
 
+@belief(
+    "step() wiped what it has used",
+    lesson="02",
+    see="test_five_calls",
+    touches="step",
+    also=[step_wipes_to_zeros],
+)
+def step_wipes(names: Names) -> Any:
+    return _step_wipes(zeros=False)
+
+
+@belief(
+    "step() used only what the last backward() brought",
+    lesson="03",
+    see="test_three_steps_each",
+    touches="step",
+)
 @contextmanager
 def newest_alone(names: Names) -> Iterator[None]:
     """step() uses what the last backward() brought."""
@@ -532,6 +651,13 @@ def newest_alone(names: Names) -> Iterator[None]:
         yield
 
 
+@belief(
+    "step() moved up the slope, not down",
+    lesson="03",
+    see="test_three_steps_each",
+    touches="step",
+    sort=Sort.ARITHMETIC,
+)
 def up_the_slope(names: Names) -> Any:
     def step(inner: Callable[[], Any], optimizer: Optimizer) -> Any:
         with with_settings(optimizer, maximize=True):
@@ -540,6 +666,13 @@ def up_the_slope(names: Names) -> Any:
     return stepping(step)
 
 
+@belief(
+    "step() moved by the slope itself, without lr",
+    lesson="03",
+    see="test_a_step_by_hand",
+    touches="step",
+    sort=Sort.ARITHMETIC,
+)
 def without_rate(names: Names) -> Any:
     def step(inner: Callable[[], Any], optimizer: Optimizer) -> Any:
         with with_settings(optimizer, lr=1.0):
@@ -548,6 +681,12 @@ def without_rate(names: Names) -> Any:
     return stepping(step)
 
 
+@belief(
+    "step() divided by the number of backwards",
+    lesson="04",
+    see="test_three_places_to_divide",
+    touches="step",
+)
 @contextmanager
 def step_divides(names: Names) -> Iterator[None]:
     """By the number of backwards since the wipe."""
@@ -570,6 +709,12 @@ def step_divides(names: Names) -> Iterator[None]:
         yield
 
 
+@belief(
+    "a slope of zero meant that nothing moves",
+    lesson="07",
+    see="test_a_head_times_zero",
+    touches="step",
+)
 def zero_stays(names: Names) -> Any:
     """Numbers whose slope is 0 do not move."""
 
@@ -585,6 +730,12 @@ def zero_stays(names: Names) -> Any:
     return stepping(step)
 
 
+@belief(
+    "step() took an empty slate for a slope of zero",
+    lesson="07",
+    see="test_two_wiped_slates",
+    touches="step",
+)
 def none_is_zero(names: Names) -> Any:
     def zeros(p: Tensor) -> Tensor | None:
         return torch.zeros_like(p) if p.grad is None else p.grad
@@ -596,6 +747,12 @@ def none_is_zero(names: Names) -> Any:
     return stepping(step)
 
 
+@belief(
+    "step() passed by what has requires_grad = False",
+    lesson="07",
+    see="test_frozen_over_three_slates",
+    touches="step",
+)
 def passes_by_the_frozen(names: Names) -> Any:
     def step(inner: Callable[[], Any], optimizer: Optimizer) -> Any:
         with with_slates(optimizer, lambda p: p.grad if p.requires_grad else None):
@@ -604,6 +761,12 @@ def passes_by_the_frozen(names: Names) -> Any:
     return stepping(step)
 
 
+@belief(
+    "weight decay were taken off whole, not by way of lr",
+    lesson="07",
+    see="test_two_wiped_slates",
+    touches="weight_decay",
+)
 def decay_is_taken_whole(names: Names) -> Any:
     def step(inner: Callable[[], Any], optimizer: Optimizer) -> Any:
         groups = optimizer.param_groups
@@ -622,6 +785,12 @@ def decay_is_taken_whole(names: Names) -> Any:
     return stepping(step)
 
 
+@belief(
+    "the velocity were m * the last + (1 - m) * slope",
+    lesson="07",
+    see="test_after_the_last_push",
+    touches="momentum",
+)
 def velocity_is_a_mean(names: Names) -> Any:
     """m * the old velocity + (1 - m) * the slope, from 0 on."""
     velocities = weakref.WeakKeyDictionary[Any, Tensor]()
@@ -642,6 +811,12 @@ def velocity_is_a_mean(names: Names) -> Any:
     return stepping(step)
 
 
+@belief(
+    "every optimizer moved by lr * slope, and no more",
+    lesson="07",
+    see="test_who_moves_without_feedback",
+    touches="step",
+)
 def all_plain(names: Names) -> Any:
     """Every optimizer moves by lr * slope, and remembers nothing."""
 
@@ -655,6 +830,12 @@ def all_plain(names: Names) -> Any:
     return stepping(step)
 
 
+@belief(
+    "zero_grad() took the velocity with it",
+    lesson="07",
+    see="test_after_the_last_push",
+    touches="zero_grad",
+)
 def wipe_takes_velocity(names: Names) -> Any:
     real = Optimizer.zero_grad
 
@@ -670,20 +851,27 @@ def wipe_takes_velocity(names: Names) -> Any:
 
 def halved(tensor: Tensor) -> Tensor:
     """The same number, and half of its slope goes back."""
-    result: Tensor = _Halved.apply(tensor)
+    result: Tensor = _Halved.apply(tensor)  # type: ignore[no-untyped-call]
     return result
 
 
 class _Halved(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, tensor: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, tensor: Tensor) -> Tensor:
         return tensor.clone()
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, slope: Tensor) -> Tensor:
         return slope / 2
 
 
+@belief(
+    "the slope of a square were the number itself",
+    lesson="01",
+    see="test_one_backward",
+    touches="MSELoss backward pow",
+    sort=Sort.ARITHMETIC,
+)
 @contextmanager
 def no_factor_of_two(names: Names) -> Iterator[None]:
     """The slope of a square is the number itself."""
@@ -715,6 +903,12 @@ def _of_floats(of_floats: Callable[..., Any], real: Callable[..., Any]) -> Any:
     return chosen
 
 
+@belief(
+    "mean() divided by nothing",
+    lesson="04",
+    see="test_two_means",
+    touches="MSELoss cross_entropy mean",
+)
 @contextmanager
 def means_are_sums(names: Names) -> Iterator[None]:
     """mean(), and what takes a mean by default, divides by nothing."""
@@ -737,6 +931,13 @@ def _reduced(by: str, name: str) -> Any:
     return loss
 
 
+@belief(
+    "a sum were divided by how many it is of",
+    lesson="04",
+    see="test_sums",
+    touches="sum",
+    sort=Sort.ARITHMETIC,
+)
 @contextmanager
 def sums_are_means(names: Names) -> Iterator[None]:
     taken = _of_floats(Tensor.mean, Tensor.sum)
@@ -746,6 +947,12 @@ def sums_are_means(names: Names) -> Iterator[None]:
         yield
 
 
+@belief(
+    "padded places counted as tokens",
+    lesson="08",
+    see="test_all_in_one_batch",
+    touches="CrossEntropyLoss cross_entropy",
+)
 @contextmanager
 def padded_places_count(names: Names) -> Iterator[None]:
     real = functional.cross_entropy
@@ -760,6 +967,13 @@ def padded_places_count(names: Names) -> Iterator[None]:
         yield
 
 
+@belief(
+    "i began at 1",
+    lesson="05",
+    see="test_when_to_step",
+    touches="enumerate range",
+    sort=Sort.READING,
+)
 def counting_from_one(names: Names) -> Any:
     """i begins at 1."""
 
@@ -772,6 +986,12 @@ def counting_from_one(names: Names) -> Any:
     return put(names, enumerate=numbered, range=numbers)
 
 
+@belief(
+    "a scheduler counted the optimizer's steps itself",
+    lesson="05",
+    see="test_two_schedulers",
+    touches="lr_scheduler",
+)
 @contextmanager
 def scheduler_waits(names: Names) -> Iterator[None]:
     """A scheduler moves at most once for each step() of its optimizer."""
@@ -801,6 +1021,12 @@ def clips(names: Names, clip: Callable[..., Any]) -> Iterator[None]:
         yield
 
 
+@belief(
+    "clipping cut each number by itself",
+    lesson="09",
+    see="test_a_micro_batch_for_every_pixel",
+    touches="clip_grad_norm_",
+)
 def clips_each_entry(names: Names) -> Any:
     real = torch.nn.utils.clip_grad_norm_
 
@@ -813,6 +1039,12 @@ def clips_each_entry(names: Names) -> Any:
     return clips(names, clip)
 
 
+@belief(
+    "clip_grad_norm_ only looked, and changed nothing",
+    lesson="09",
+    see="test_a_micro_batch_for_every_pixel",
+    touches="clip_grad_norm_",
+)
 def clipping_only_looks(names: Names) -> Any:
     real = torch.nn.utils.clip_grad_norm_
 
@@ -822,6 +1054,12 @@ def clipping_only_looks(names: Names) -> Any:
     return clips(names, clip)
 
 
+@belief(
+    "clipping made short slates longer, too",
+    lesson="09",
+    see="test_clipped_once_or_each_time",
+    touches="clip_grad_norm_",
+)
 def clipping_stretches(names: Names) -> Any:
     real = torch.nn.utils.clip_grad_norm_
 
@@ -836,6 +1074,12 @@ def clipping_stretches(names: Names) -> Any:
     return clips(names, clip)
 
 
+@belief(
+    "momentum were the share of the old running mean",
+    lesson="09",
+    see="test_the_running_mean",
+    touches="BatchNorm1d",
+)
 @contextmanager
 def momentum_of_the_old(names: Names) -> Iterator[None]:
     """BatchNorm's momentum is the share of the old value."""
@@ -854,6 +1098,20 @@ def momentum_of_the_old(names: Names) -> Iterator[None]:
 # -------------------------------------------------------------------- names and slates
 
 
+def written_is_a_copy(names: Names) -> Any:
+    def write(self: Tensor, value: Tensor | None) -> None:
+        put_on_slate(self, value.clone() if isinstance(value, Tensor) else value)
+
+    return put(Tensor, grad=property(GRAD.__get__, write, GRAD.__delete__))
+
+
+@belief(
+    "p.grad gave a copy, or took one",
+    lesson="10",
+    see="test_three_ways_to_keep_it",
+    touches="grad",
+    also=[written_is_a_copy],
+)
 def read_is_a_copy(names: Names) -> Any:
     def read(self: Tensor) -> Tensor | None:
         slate = slate_of(self)
@@ -862,13 +1120,12 @@ def read_is_a_copy(names: Names) -> Any:
     return put(Tensor, grad=property(read, GRAD.__set__, GRAD.__delete__))
 
 
-def written_is_a_copy(names: Names) -> Any:
-    def write(self: Tensor, value: Tensor | None) -> None:
-        put_on_slate(self, value.clone() if isinstance(value, Tensor) else value)
-
-    return put(Tensor, grad=property(GRAD.__get__, write, GRAD.__delete__))
-
-
+@belief(
+    "detach() copied",
+    lesson="10",
+    see="test_three_ways_to_keep_it",
+    touches="detach",
+)
 def detached_is_a_copy(names: Names) -> Any:
     real = Tensor.detach
     return put(Tensor, detach=lambda self: real(self).clone())
@@ -897,6 +1154,12 @@ class _Doubles(TorchFunctionMode):
         return torch.float64 if is_dtype and value in self.FEW else value
 
 
+@belief(
+    "every dtype kept all digits",
+    lesson="11",
+    see="test_a_large_slope_and_many_small_ones",
+    touches="bfloat16 float16 float32 half pile",
+)
 @contextmanager
 def all_digits(names: Names) -> Iterator[None]:
     before = torch.get_default_dtype()
@@ -911,6 +1174,12 @@ def all_digits(names: Names) -> Iterator[None]:
 # ------------------------------------------------------------------- scalers and ranks
 
 
+@belief(
+    "the slate held the true slopes, not scaled",
+    lesson="12",
+    see="test_the_first_pixel_again",
+    touches="GradScaler",
+)
 @contextmanager
 def true_slopes_under_a_scaler(names: Names) -> Iterator[None]:
     """The slate has the slopes as they are, and unscaling has nothing to do."""
@@ -928,6 +1197,12 @@ def true_slopes_under_a_scaler(names: Names) -> Iterator[None]:
         yield
 
 
+@belief(
+    "unscale_ only looked, and step() divided",
+    lesson="12",
+    see="test_the_first_pixel_again",
+    touches="unscale_",
+)
 @contextmanager
 def unscale_only_looks(names: Names) -> Iterator[None]:
     """unscale_ looks for inf and nan, and divides nothing; step() does."""
@@ -949,10 +1224,22 @@ def _divided(p: Tensor, by: float) -> Tensor | None:
     return None if p.grad is None else p.grad / by
 
 
+@belief(
+    "the ranks added up their slates",
+    lesson="14",
+    see="test_one_pixel_on_each_rank",
+    touches="on_two_ranks",
+)
 def ranks_add_up(names: Names) -> Any:
     return _exchanging(lambda slopes: slopes)
 
 
+@belief(
+    "the ranks never exchanged anything",
+    lesson="14",
+    see="test_one_pixel_on_each_rank",
+    touches="on_two_ranks",
+)
 def ranks_are_silent(names: Names) -> Any:
     return _exchanging(None)
 
@@ -990,6 +1277,12 @@ def _exchanging(after: Callable[[Tensor], Tensor] | None) -> Iterator[None]:
 # -------------------------------------------------------------- slopes without a slate
 
 
+@belief(
+    "torch.autograd.grad wrote on the slate, too",
+    lesson="13",
+    see="test_asking_for_a_slope",
+    touches="autograd",
+)
 def grad_writes(names: Names) -> Any:
     """torch.autograd.grad leaves what it hands over on the slates as well."""
     real = torch.autograd.grad
@@ -1004,6 +1297,12 @@ def grad_writes(names: Names) -> Any:
     return put(torch.autograd, grad=grad)
 
 
+@belief(
+    "backward() wrote for every leaf, named or not",
+    lesson="13",
+    see="test_naming_the_leaves",
+    touches="inputs",
+)
 def inputs_overlooked(names: Names) -> Any:
     real = torch.autograd.backward
 
@@ -1013,6 +1312,12 @@ def inputs_overlooked(names: Names) -> Any:
     return put(torch.autograd, backward=backward)
 
 
+@belief(
+    "a hook were given the slate, not the slope",
+    lesson="16",
+    see="test_two_kinds_of_hook",
+    touches="register_hook",
+)
 def hooks_get_the_slate(names: Names) -> Any:
     """A hook on a leaf gets the slate as it will be, not the slope alone."""
     real = Tensor.register_hook
@@ -1036,14 +1341,17 @@ def hooks_get_the_slate(names: Names) -> Any:
 
 
 def each_entry(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A value with each of its innermost entries changed."""
+    """A value with each of its innermost entries changed; or all of a list at once."""
 
     def changed(value: Any) -> Any:
+        whole = change(value)
+        if whole is not value:
+            return whole
         if isinstance(value, list | tuple):
             return [changed(item) for item in value]
         if isinstance(value, dict):
             return {key: changed(item) for key, item in value.items()}
-        return change(value)
+        return value
 
     return changed
 
@@ -1052,272 +1360,28 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _zero_for_none(value: Any) -> Any:
+@slip("None were 0", see="test_before_any_backward")
+def zero_for_none(value: Any) -> Any:
     return 0.0 if value is None else value
 
 
-def _none_for_zero(value: Any) -> Any:
+@slip("0 were None", see="test_before_any_backward")
+def none_for_zero(value: Any) -> Any:
     return None if _is_number(value) and value == 0 else value
 
 
-def _flipped(value: Any) -> Any:
+@slip("every number had the other sign", see="test_one_backward")
+def flipped(value: Any) -> Any:
     return -value if _is_number(value) else value
 
 
-def _negated(value: Any) -> Any:
-    return not value if isinstance(value, bool) else value
-
-
-def backwards(value: Any) -> Any:
-    """The same entries from the last to the first, where they are of one kind."""
+@slip("a list were read from its end")
+def read_backwards(value: Any) -> Any:
+    """Where its entries are of one kind."""
     kinds = {type(item) for item in value} if isinstance(value, list) else set()
     return value[::-1] if len(kinds) == 1 and kinds <= {int, float, str} else value
 
 
-# ------------------------------------------------------------------------- the beliefs
-
-BACKWARD = frozenset({"backward", "on_two_ranks"})
-STEP = frozenset({"step"})
-ZERO_GRAD = frozenset({"zero_grad"})
-CLIP = frozenset({"clip_grad_norm_"})
-RANKS = frozenset({"on_two_ranks"})
-SCALER = frozenset({"GradScaler"})
-
-
-def _belief(
-    name: str, lesson: str, says: str, see: str, *worlds: Any, **more: Any
-) -> Belief:
-    return Belief(name, lesson, says, f"test_{see}" if see else "", worlds, **more)
-
-
-_backward = functools.partial(_belief, touches=frozenset({"backward"}))
-_step = functools.partial(_belief, touches=STEP)
-_sum_of = functools.partial(_belief, sort=Sort.ARITHMETIC)
-
-
-def _reading(name: str, lesson: str, says: str, see: str, reading: Any) -> Belief:
-    return _belief(name, lesson, says, see, readings=(reading,), sort=Sort.READING)
-
-
-BELIEFS = [
-    _backward(
-        *("replaces", "01", "backward() replaced what is on the slate"),
-        *("a_second_target", replaces),
-        common=True,
-    ),
-    _backward(
-        *("first only", "01", "only the first backward() counted"),
-        *("a_second_target", first_only),
-    ),
-    _backward(
-        *("averages", "01", "the slate held the mean of its slopes"),
-        *("a_second_target", averages),
-    ),
-    _backward(
-        *("other sign", "01", "each slope had the other sign"),
-        *("one_backward", other_sign),
-    ),
-    _sum_of(
-        *("no factor of two", "01", "the slope of a square were the number itself"),
-        *("one_backward", no_factor_of_two),
-        touches=frozenset({"pow", "MSELoss", "backward"}),
-    ),
-    _backward(
-        *("forward wipes", "02", "a forward pass wiped what it uses"),
-        *("five_calls", forward_wipes),
-    ),
-    _step(
-        *("step wipes", "02", "step() wiped what it has used"),
-        *("five_calls", step_wipes, step_wipes_to_zeros),
-    ),
-    _belief(
-        *("always none", "02", "whatever wipes left None, zero_() too"),
-        *("three_quiet_pixels", always_none),
-        touches=frozenset({"zero_", "zero_grad"}),
-    ),
-    _belief(
-        *("no wipe", "02", "the wipe were not there"),
-        *("a_wipe_in_between", no_wipe),
-        touches=frozenset({"zero_", "zero_grad", "grad"}),
-    ),
-    _belief(
-        *("leaves zeros", "03", "zero_grad() left zeros behind"),
-        *("two_ways_to_wipe", leaves_zeros, leaves_zeros_everywhere),
-        touches=ZERO_GRAD,
-    ),
-    _belief(
-        *("wipes all", "03", "zero_grad() wiped every slate there is"),
-        *("a_weight_without_its_bias", wipes_all_in_sight),
-        touches=ZERO_GRAD,
-    ),
-    _step(
-        *("newest alone", "03", "step() used only what the last backward() brought"),
-        *("three_steps_each", newest_alone),
-    ),
-    _step(
-        *("up the slope", "03", "step() moved up the slope, not down"),
-        *("three_steps_each", up_the_slope),
-        sort=Sort.ARITHMETIC,
-    ),
-    _step(
-        *("no rate", "03", "step() moved by the slope itself, without lr"),
-        *("a_step_by_hand", without_rate),
-        sort=Sort.ARITHMETIC,
-    ),
-    _step(
-        *("step divides", "04", "step() divided by the number of backwards"),
-        *("three_places_to_divide", step_divides),
-    ),
-    _backward(
-        *("any cut", "04", "means of parts made the mean of all, whatever the cut"),
-        *("uneven_micro_batches", any_cut_will_do),
-    ),
-    _belief(
-        *("mean divides nothing", "04", "mean() divided by nothing"),
-        *("two_means", means_are_sums),
-        touches=frozenset({"mean", "MSELoss", "cross_entropy"}),
-    ),
-    _sum_of(
-        *("sum divides", "04", "a sum were divided by how many it is of"),
-        *("sums", sums_are_means),
-        touches=frozenset({"sum"}),
-    ),
-    _belief(
-        *("from one", "05", "i began at 1"),
-        *("when_to_step", counting_from_one),
-        touches=frozenset({"range", "enumerate"}),
-        sort=Sort.READING,
-    ),
-    _belief(
-        *("scheduler waits", "05", "a scheduler counted the optimizer's steps itself"),
-        *("two_schedulers", scheduler_waits),
-        touches=frozenset({"lr_scheduler"}),
-    ),
-    _backward(
-        *("one path", "06", "a pixel in two places of one penalty counted once"),
-        *("one_pixel_in_two_places", one_path, other_path),
-    ),
-    _step(
-        *("zero stays", "07", "a slope of zero meant that nothing moves"),
-        *("a_head_times_zero", zero_stays),
-    ),
-    _step(
-        *("none is zero", "07", "step() took an empty slate for a slope of zero"),
-        *("two_wiped_slates", none_is_zero),
-    ),
-    _step(
-        *("frozen", "07", "step() passed by what has requires_grad = False"),
-        *("frozen_over_three_slates", passes_by_the_frozen),
-    ),
-    _belief(
-        *("decay whole", "07", "weight decay were taken off whole, not by way of lr"),
-        *("two_wiped_slates", decay_is_taken_whole),
-        touches=frozenset({"weight_decay"}),
-    ),
-    _belief(
-        *("velocity mean", "07", "the velocity were m * the last + (1 - m) * slope"),
-        *("after_the_last_push", velocity_is_a_mean),
-        touches=frozenset({"momentum"}),
-    ),
-    _step(
-        *("all plain", "07", "every optimizer moved by lr * slope, and no more"),
-        *("who_moves_without_feedback", all_plain),
-    ),
-    _belief(
-        *("velocity wiped", "07", "zero_grad() took the velocity with it"),
-        *("after_the_last_push", wipe_takes_velocity),
-        touches=ZERO_GRAD,
-    ),
-    _belief(
-        *("padding counts", "08", "padded places counted as tokens"),
-        *("all_in_one_batch", padded_places_count),
-        touches=frozenset({"cross_entropy", "CrossEntropyLoss"}),
-    ),
-    _belief(
-        *("each entry clipped", "09", "clipping cut each number by itself"),
-        *("a_micro_batch_for_every_pixel", clips_each_entry),
-        touches=CLIP,
-    ),
-    _belief(
-        *("clip looks", "09", "clip_grad_norm_ only looked, and changed nothing"),
-        *("a_micro_batch_for_every_pixel", clipping_only_looks),
-        touches=CLIP,
-    ),
-    _belief(
-        *("clip stretches", "09", "clipping made short slates longer, too"),
-        *("clipped_once_or_each_time", clipping_stretches),
-        touches=CLIP,
-    ),
-    _belief(
-        *("momentum of old", "09", "momentum were the share of the old running mean"),
-        *("the_running_mean", momentum_of_the_old),
-        touches=frozenset({"BatchNorm1d"}),
-    ),
-    _belief(
-        *("grad is a copy", "10", "p.grad gave a copy, or took one"),
-        *("three_ways_to_keep_it", read_is_a_copy, written_is_a_copy),
-        touches=frozenset({"grad"}),
-    ),
-    _belief(
-        *("detach copies", "10", "detach() copied"),
-        *("three_ways_to_keep_it", detached_is_a_copy),
-        touches=frozenset({"detach"}),
-    ),
-    _belief(
-        *("all digits", "11", "every dtype kept all digits"),
-        *("a_large_slope_and_many_small_ones", all_digits),
-        touches=frozenset({"float16", "bfloat16", "float32", "half", "pile"}),
-    ),
-    _belief(
-        *("true under a scaler", "12", "the slate held the true slopes, not scaled"),
-        *("the_first_pixel_again", true_slopes_under_a_scaler),
-        touches=SCALER,
-    ),
-    _belief(
-        *("unscale looks", "12", "unscale_ only looked, and step() divided"),
-        *("the_first_pixel_again", unscale_only_looks),
-        touches=frozenset({"unscale_"}),
-    ),
-    _belief(
-        *("grad writes", "13", "torch.autograd.grad wrote on the slate, too"),
-        *("asking_for_a_slope", grad_writes),
-        touches=frozenset({"autograd"}),
-    ),
-    _belief(
-        *("inputs overlooked", "13", "backward() wrote for every leaf, named or not"),
-        *("naming_the_leaves", inputs_overlooked),
-        touches=frozenset({"inputs"}),
-    ),
-    _belief(
-        *("ranks add", "14", "the ranks added up their slates"),
-        *("one_pixel_on_each_rank", ranks_add_up),
-        touches=RANKS,
-    ),
-    _belief(
-        *("ranks are silent", "14", "the ranks never exchanged anything"),
-        *("one_pixel_on_each_rank", ranks_are_silent),
-        touches=RANKS,
-    ),
-    _belief(
-        *("hooks get the slate", "16", "a hook were given the slate, not the slope"),
-        *("two_kinds_of_hook", hooks_get_the_slate),
-        touches=frozenset({"register_hook"}),
-    ),
-    _reading(
-        *("none as zero", "01", "None were 0"),
-        *("before_any_backward", each_entry(_zero_for_none)),
-    ),
-    _reading(
-        *("zero as none", "01", "0 were None"),
-        *("before_any_backward", each_entry(_none_for_zero)),
-    ),
-    _reading(
-        *("all signs", "01", "every number had the other sign"),
-        *("one_backward", each_entry(_flipped)),
-    ),
-    _reading("backwards", "01", "the list were read from its end", "", backwards),
-    _reading(
-        *("the other one", "01", "True were False, and False True", ""),
-        each_entry(_negated),
-    ),
-]
+@slip("True were False, and False True")
+def negated(value: Any) -> Any:
+    return not value if isinstance(value, bool) else value

@@ -149,17 +149,17 @@ TOLD = [
     (
         "test_a_weight_without_its_bias",
         "[[None, None], [None, None]]",
-        "wipes all",
+        "wipes all in sight",
     ),
     ("test_two_heads_on_one_trunk", "[6.0, 21.0]", "one path"),
     ("test_two_wiped_slates", "[7.0, 7.0]", "none is zero"),
-    ("test_frozen_over_three_slates", "[4.0, 4.0, 4.0]", "frozen"),
-    ("test_all_in_one_batch", "[-0.125, 0.125]", "padding counts"),
-    ("test_a_log_of_three_passes", "[1.0, 3.0, 6.0]", "grad is a copy"),
-    ("test_two_calls_of_unscale", "[6.0, 6.0, 6.0]", "true under a scaler"),
+    ("test_frozen_over_three_slates", "[4.0, 4.0, 4.0]", "passes by the frozen"),
+    ("test_all_in_one_batch", "[-0.125, 0.125]", "padded places count"),
+    ("test_a_log_of_three_passes", "[1.0, 3.0, 6.0]", "read is a copy"),
+    ("test_two_calls_of_unscale", "[6.0, 6.0, 6.0]", "true slopes under a scaler"),
     ("test_asking_for_a_slope", "[6.0, 11.0]", "grad writes"),
     ("test_naming_the_leaves", "[12.0, 6.0, 4.0]", "inputs overlooked"),
-    ("test_one_pixel_on_each_rank", "[3.0, 3.0]", "ranks add"),
+    ("test_one_pixel_on_each_rank", "[3.0, 3.0]", "ranks add up"),
     ("test_two_kinds_of_hook", "[[3.0, 7.0], [3.0, 7.0]]", "hooks get the slate"),
 ]
 
