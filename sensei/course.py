@@ -113,7 +113,7 @@ class Course:
             arguments={name: tuple(values) for name, values in arguments.items()},
             reveal=table.get("reveal", True),
         )
-        for name in filter(None, (table.get(module) for module in MODULES)):
+        for name in course.modules:
             if not course._file(name).exists():
                 raise _fault(f"names {name}, and there is no {course._file(name)}")
         return course
@@ -160,6 +160,12 @@ class Course:
         return paths | {lesson.path: lesson for lesson in self.lessons}
 
     # ------------------------------------------------------- what a course brings
+
+    @property
+    def modules(self) -> list[str]:
+        """The names of the modules that it brings."""
+        named = self.story, self.state, self.misconceptions
+        return [name for name in named if name]
 
     @cached_property
     def free(self) -> Free:
