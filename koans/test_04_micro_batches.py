@@ -133,17 +133,17 @@ def test_three_places_to_divide(device):
 
 
 def test_one_step_or_two(device):
-    """Two micro-batches, each with half of p**2 as its loss. p takes one step
+    """Two micro-batches, with p**2 / 2 and p**2 / 4 as their losses. p takes one step
     after both; q wipes and steps for each of them. Where do p and q land?"""
     p = torch.tensor(4.0, device=device, requires_grad=True)
     q = torch.tensor(4.0, device=device, requires_grad=True)
     optimizer_p = torch.optim.SGD([p], lr=0.25)
     optimizer_q = torch.optim.SGD([q], lr=0.25)
-    for _ in range(2):
-        (p.pow(2) / 2).backward()
+    for parts in (2, 4):
+        (p.pow(2) / parts).backward()
 
         optimizer_q.zero_grad()
-        (q.pow(2) / 2).backward()
+        (q.pow(2) / parts).backward()
         optimizer_q.step()
     optimizer_p.step()
 
@@ -151,12 +151,12 @@ def test_one_step_or_two(device):
 
 
 def test_the_printed_loss(device):
-    """Four micro-batches, and w itself is the loss of each. The loop wants to
-    print their mean loss. What does it print, and what is on the slate?"""
+    """Four micro-batches; their losses are w, 2 * w, 3 * w and 6 * w. The loop wants
+    to print their mean loss. What does it print, and what is on the slate?"""
     w = torch.tensor(2.0, device=device, requires_grad=True)
     running = 0.0
-    for _ in range(4):
-        loss = 1.0 * w
+    for slope in (1.0, 2.0, 3.0, 6.0):
+        loss = slope * w
         loss = loss / 4
         loss.backward()
         running += loss.item()
