@@ -75,16 +75,17 @@ def test_a_weight_without_its_bias(device):
 
 
 def test_who_was_wiped(device):
-    """The input x asks for a slope too. The optimizer was given w alone. (The slope
-    of x * w for x is w, and for w it is x.) What is on the slates after two passes?"""
+    """The input x asks for a slope too. The optimizer was given w alone. The second
+    loss is four times the first, x * w. (The slope of x * w for x is w, and for w it
+    is x.) What is on the slates after two passes?"""
     x = torch.tensor(2.0, device=device, requires_grad=True)
     w = torch.tensor(3.0, device=device, requires_grad=True)
     optimizer = torch.optim.SGD([w], lr=0.1)
-    for _ in range(2):
+    for factor in (1.0, 4.0):
         optimizer.zero_grad()
-        (x * w).backward()
+        (factor * x * w).backward()
 
-    assert {"x": slate(x), "w": slate(w)} == {"x": 6.0, "w": 2.0}
+    assert {"x": slate(x), "w": slate(w)} == {"x": 15.0, "w": 8.0}
 
 
 def test_three_steps_each(device):

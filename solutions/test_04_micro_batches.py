@@ -189,15 +189,15 @@ def test_the_division_forgotten(device):
 
 
 def test_a_smaller_rate_instead(device):
-    """Four micro-batches, of slope 2 each, and one step with lr 0.5. One loop divides
-    each loss by 4. Another divides lr by 4 in its place. Where do both land with SGD,
-    where both with Adam? Write four numbers: SGD's two, then Adam's two."""
+    """Four micro-batches, of slopes 1, 1, 2 and 4, and one step with lr 0.5. One loop
+    divides each loss by 4. Another divides lr by 4 in its place. Where do both land
+    with SGD, where both with Adam? Write four numbers: SGD's two, then Adam's two."""
 
     def one_step(make_optimizer, loss_by, lr_by):
         p = torch.tensor(8.0, device=device, requires_grad=True)
         optimizer = make_optimizer([p], lr=0.5 / lr_by)
-        for _ in range(4):
-            (2 * p / loss_by).backward()
+        for slope in (1.0, 1.0, 2.0, 4.0):
+            (slope * p / loss_by).backward()
         optimizer.step()
         return p.item()
 
