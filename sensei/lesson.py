@@ -202,12 +202,19 @@ class Pristine:
             if name not in self._functions:
                 raise NotAsGiven(f"[{name}]: the solution has no such koan")
             function = self._functions[name][0]
-            fill = find_fill(self._notes.koans[name], function, self.helpers)
+            fill = self._fill(name, function)
             _blank(function, fill)
             if not _has_its_check(function, self._notes.koans[name]):
                 raise NotAsGiven(f"[{name}]: no check stands directly in the koan")
             self._koans[name] = function, fill
         return self._koans[name]
+
+    def _fill(self, name: str, function: Function) -> Fill:
+        try:
+            return find_fill(self._notes.koans[name], function, self.helpers)
+        except NotAsGiven as fault:
+            said = f"[{name}]: in the solution: {fault.reason}"
+            raise NotAsGiven(said, fault.line) from None
 
     @cached_property
     def text(self) -> str:
