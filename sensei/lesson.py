@@ -19,7 +19,7 @@ from sensei import blanks, edit, looking, notes, source
 from sensei.blanks import Fill, Misfit
 from sensei.notes import LessonNotes, Note
 from sensei.scope import Scope, scope_of
-from sensei.source import Function
+from sensei.source import Function, Unreadable
 
 if TYPE_CHECKING:
     from sensei.course import Course
@@ -170,12 +170,16 @@ class Lesson:
 
     @cached_property
     def koans(self) -> Mapping[str, Koan]:
-        """Its koans by name, in the order of the path."""
+        """Its koans by name, in the order of the path; raises NotesError, OSError."""
         given = self.notes.koans
         try:
             return {name: self._koan(note) for name, note in given.items()}
         except NotAsGiven as error:
             raise notes.NotesError(f"{self.notes_path}: {error}") from None
+        except Unreadable as fault:  # its solution
+            where = f"{self.solution_path}:{fault.line or 1}"
+            said = f"{where}: Python can't read this ({fault.reason})"
+            raise notes.NotesError(said) from None
 
     def _koan(self, note: Note) -> Koan:
         if self.pristine is None:
