@@ -285,8 +285,8 @@ def _offers(
     if step.tried and _reveals(step) and not request.reveal:
         answer = f"{request.command} --reveal" if request.command else "r"
         is_code = step.koan is not None and not step.koan.note.is_prediction
-        what = "the answer, and how it came about"
-        what = "a solution, beside what yours did" if is_code else what
+        story = ", and how it came about" if step.lesson.course.story else ""
+        what = "a solution, beside what yours did" if is_code else f"the answer{story}"
         yield answer, what
     stretches = progress.stretches
     here = [stretch.lesson for stretch in stretches].index(step.lesson)
