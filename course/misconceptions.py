@@ -133,9 +133,15 @@ Write = Callable[[Tensor | None, Tensor, Tensor], Tensor]  # slate, slope, leaf:
 
 
 @contextmanager
-def writing(write: Write) -> Iterator[None]:
-    """backward() puts on each slate what ``write`` makes of it and the new slope."""
-    real = torch.autograd.backward
+def writing(write: Write, fresh: bool = False) -> Iterator[None]:
+    """backward() puts on each slate what ``write`` makes of it and the new slope.
+
+    ``write`` gets None for an empty slate, also for one that was wiped to zeros. What
+    it gives is written in place, where there is a slate; ``fresh``: it is a new one.
+    Then a hook that sees the slate sees the slope alone, and is right to; any other
+    world is none where there is such a hook.
+    """
+    real, known = torch.autograd.backward, _Known()
 
     def backward(
         tensors: Any,
@@ -148,6 +154,8 @@ def writing(write: Write) -> Iterator[None]:
         how = grad_tensors, retain_graph, create_graph, grad_variables, inputs
         found = [] if create_graph else leaves(tensors, inputs)
         held = [(leaf, slate_of(leaf)) for leaf in found]
+        if not fresh and any(leaf._post_accumulate_grad_hooks for leaf in found):
+            raise NotImplementedError("a hook would see another slate")
         for leaf, _ in held:
             put_on_slate(leaf, None)
         try:
@@ -158,8 +166,13 @@ def writing(write: Write) -> Iterator[None]:
             raise
         for leaf, slate in held:
             slope = slate_of(leaf)
-            new = slate if slope is None else write(slate, slope, leaf)
-            put_on_slate(leaf, new)
+            if slope is None:
+                put_on_slate(leaf, slate)
+                continue
+            before = None if known.is_wiped(leaf, slate) else slate
+            new = write(before, slope, leaf)
+            put_on_slate(leaf, new if fresh or slate is None else slate.copy_(new))
+            known.remember(leaf, new)
 
     with put(torch.autograd, backward=backward):
         yield
@@ -225,7 +238,7 @@ def _leads(node: Any) -> bool:
     common=True,
 )
 def replaces(names: Names) -> Any:
-    return writing(lambda slate, slope, leaf: slope)
+    return writing(lambda slate, slope, leaf: slope, fresh=True)
 
 
 @belief(
@@ -248,7 +261,7 @@ def first_only(names: Names) -> Any:
 )
 def other_sign(names: Names) -> Any:
     return writing(
-        lambda slate, slope, leaf: -slope if slate is None else slate.sub_(slope)
+        lambda slate, slope, leaf: -slope if slate is None else slate - slope
     )
 
 
@@ -264,11 +277,11 @@ def averages(names: Names) -> Any:
 
     def write(slate: Tensor | None, slope: Tensor, leaf: Tensor) -> Tensor:
         key = _key(leaf)
-        if slate is None or is_empty(slate):
+        if slate is None:
             counts[key] = 1
             return slope
         counts[key] = counts.get(key, 0) + 1
-        return slate.add_((slope - slate) / counts[key])
+        return slate + (slope - slate) / counts[key]
 
     return writing(write)
 
@@ -292,42 +305,41 @@ def _key(tensor: Tensor) -> _Key:
 )
 @contextmanager
 def any_cut_will_do(names: Names) -> Iterator[None]:
-    """The means of k micro-batches make the whole mean, however many are in each.
-
-    How many a mean was taken of stands in its node of the graph.
-    """
+    """The means of k micro-batches make the whole mean, however many are in each."""
     sums = weakref.WeakKeyDictionary[Any, tuple[Tensor, int, int]]()
-    size = 0
-
-    def see(_: list[Tensor], tensors: Any) -> None:
-        nonlocal size
-        sizes = [_size_of_mean(node) for node in graph(tensors)]
-        size = max(sizes, default=0)
+    real, size = torch.autograd.backward, 0
 
     def write(slate: Tensor | None, slope: Tensor, leaf: Tensor) -> Tensor:
-        if not size:
-            return slope if slate is None else slate.add_(slope)
-        key = _key(leaf)
-        total, rows, times = sums.get(key, (0 * slope, 0, 0))
-        if is_empty(slate):
-            total, rows, times = 0 * slope, 0, 0
+        key, nothing = _key(leaf), (0 * slope, 0, 0)
+        total, rows, times = nothing if slate is None else sums.get(key, nothing)
         sums[key] = total, rows, times = total + size * slope, rows + size, times + 1
         return total * times / rows
 
-    with writing(write), watching(see):
-        yield
+    with writing(write):
+        weighed = torch.autograd.backward
+
+        def backward(tensors: Any, *rest: Any, **more: Any) -> None:
+            nonlocal size
+            size = max(map(_size_of_mean, graph(tensors)), default=0)
+            (weighed if size else real)(tensors, *rest, **more)
+
+        with put(torch.autograd, backward=backward):
+            yield
 
 
 def _size_of_mean(node: Any) -> int:
-    if type(node).__name__ == "MeanBackward0":
-        return int(node._saved_self_numel)
-    if type(node).__name__ == "MseLossBackward0":
-        return int(node._saved_self.numel())
+    """Of how many numbers a mean was taken; 0 for another node of a graph."""
+    match type(node).__name__:
+        case "MeanBackward0":
+            return int(getattr(node, "_saved_self_sym_numel", 0))
+        case "MseLossBackward0" if node._saved_reduction == MEAN:
+            return int(node._saved_self.numel())
+        case "NllLossBackward0" if node._saved_reduction == MEAN:
+            return int(node._saved_total_weight)
     return 0
 
 
-def other_path(names: Names) -> Any:
-    return one_path(names, last=True)
+MEAN = 1  # as a loss has it in its node of the graph
 
 
 @belief(
@@ -433,10 +445,21 @@ def wipes_all_in_sight(names: Names) -> Iterator[None]:
 
 
 class _Known:
-    """The leaves that have had a backward(); none is kept alive."""
+    """The leaves that have had a backward(), and what that left; none is kept alive."""
 
     def __init__(self) -> None:
         self._leaves: dict[int, weakref.ref[Tensor]] = {}
+        self._left = weakref.WeakKeyDictionary[Any, bool]()
+
+    def remember(self, leaf: Tensor, slate: Tensor) -> None:
+        """Whether a backward() has left zeros."""
+        self._left[_key(leaf)] = is_empty(slate)
+
+    def is_wiped(self, leaf: Tensor, slate: Tensor | None) -> bool:
+        """Whether a slate was put to zeros, or None, since its last backward()."""
+        return slate is None or (
+            is_empty(slate) and not self._left.get(_key(leaf), False)
+        )
 
     def see(self, found: list[Tensor], _: object) -> None:
         self._leaves |= {id(leaf): weakref.ref(leaf) for leaf in found}
@@ -638,7 +661,7 @@ def newest_alone(names: Names) -> Iterator[None]:
 
     def write(slate: Tensor | None, slope: Tensor, leaf: Tensor) -> Tensor:
         newest[_key(leaf)] = slope.clone()
-        return slope if slate is None else slate.add_(slope)
+        return slope if slate is None else slate + slope
 
     def slope_of(p: Tensor) -> Tensor | None:
         return p.grad if is_empty(p.grad) else newest.get(_key(p), p.grad)
