@@ -141,12 +141,12 @@ class Lesson:
 
     @property
     def number(self) -> str:
-        """ "04" of test_04_micro_batches."""
+        """Such as "04", of test_04_micro_batches."""
         return self.name.split("_")[1] if "_" in self.name else ""
 
     @property
     def title(self) -> str:
-        """ "micro batches" of test_04_micro_batches."""
+        """Such as "micro batches", of test_04_micro_batches."""
         return " ".join(self.name.split("_")[2:])
 
     @cached_property

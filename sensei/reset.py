@@ -115,7 +115,7 @@ def _given(lesson: Lesson) -> str:
 
 
 def with_ends_of(path: Path, text: str) -> str:
-    """A text with the line ends that a file has: some editors write \\r\\n."""
+    r"""A text with the line ends that a file has: some editors write \r\n."""
     is_windows = path.exists() and b"\r\n" in path.read_bytes()
     text = text.replace("\r\n", "\n")
     return text.replace("\n", "\r\n") if is_windows else text

@@ -61,6 +61,7 @@ def pack(events: Iterable[Event]) -> str:
 
 
 def unpack(text: str) -> list[Event]:
+    """Events from the text that ``pack`` made of them."""
     return [Event(*event) for event in json.loads(text)]
 
 

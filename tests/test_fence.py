@@ -640,8 +640,9 @@ def test_a_grader_that_is_killed_leaves_no_process_and_no_folder(prefix, tmp_pat
 def is_at_it(pid: str) -> bool:
     """A worker in the answer: it sleeps, in a session that is its own."""
     with contextlib.suppress(OSError):
-        cpu = os.sched_getaffinity(int(pid)) and Path(f"/proc/{pid}/stat").read_text()
-        parent = int(cpu.rpartition(")")[2].split()[1])
+        os.sched_getaffinity(int(pid))
+        stat = Path(f"/proc/{pid}/stat").read_text()
+        parent = int(stat.rpartition(")")[2].split()[1])
         waits = Path(f"/proc/{pid}/syscall").read_text().split()[0] in ("230", "115")
         line = Path(f"/proc/{parent}/cmdline").read_bytes()
         return waits and b"sensei.grading.warm" in line
@@ -706,7 +707,7 @@ def inside(target: Callable[[], object], folder: str | None = None, **more) -> s
 
 def test_what_an_answer_needs_is_there():
     def target():
-        import this_is_nowhere_else  # noqa: F401
+        import this_is_nowhere_else  # type: ignore[import-not-found]  # noqa: F401
 
     def imports():
         import colorsys

@@ -174,7 +174,7 @@ def test_exactly_the_wrong_entries_are_named(rows):
 def test_truth_values_are_never_told_one_by_one(pairs):
     """The sentence is the same wherever the wrong ones stand."""
     sentences = {
-        which_hold(*(list(side) for side in zip(*order, strict=True)))
+        which_hold([found for found, _ in order], [guess for _, guess in order])
         for order in (pairs, pairs[::-1], sorted(pairs))
     }
     right = sum(a == b for a, b in pairs)

@@ -111,7 +111,8 @@ def few(learners: int) -> int:
 
 def similar(records: Sequence[Record]) -> list[Similar]:
     """The pairs who share SHARED wrong answers or more that few gave, if these are
-    at least half of all the wrong answers of one of the two."""
+    at least half of all the wrong answers of one of the two.
+    """
     wrong = [
         {c.number: c for c in record.cells if c.fell and c.entry.fill}
         for record in records

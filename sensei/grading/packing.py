@@ -36,6 +36,7 @@ def brought(course: Course) -> dict[str, bytes]:
 
 
 def files_of(course: Course, paths: list[Path]) -> dict[str, bytes]:
+    """What is in files of a course, by their names within it."""
     return {p.relative_to(course.root).as_posix(): p.read_bytes() for p in paths}
 
 

@@ -64,6 +64,7 @@ def report(bench: Bench, job: Message) -> Message:
 
 
 def write(sink: int, data: bytes) -> None:
+    """Write all of it to a pipe, however much that takes in at once."""
     while data:
         data = data[os.write(sink, data) :]
 
@@ -289,6 +290,7 @@ def get_ready(setup: Message) -> tuple[Bench, Fence, str]:
 
 
 def main() -> None:
+    """Get ready, say so, and do jobs until the pipe is closed."""
     setup = json.loads(processes.take_orders())
     source, sink = setup["source"], setup["sink"]
     processes.adopt_orphans()

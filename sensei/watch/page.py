@@ -192,6 +192,7 @@ class Page:
 
 
 def width_of(columns: int) -> int:
+    """How wide a page is on a terminal of so many columns."""
     return screen.Request(columns=columns).width
 
 

@@ -38,6 +38,7 @@ NO_BACKSTOP = ["-o", "faulthandler_timeout=0"]
 
 
 def can_fork() -> bool:
+    """Whether a run is a fork of the watch, and not a new Python."""
     return sys.platform == "linux" and not os.environ.get(NO_FORK)
 
 
