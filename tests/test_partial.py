@@ -105,6 +105,13 @@ quick = settings(max_examples=80, deadline=None, database=None)
             [(1, 2), [3]],
             "In place of entry 2, a list of 2 is asked for.",
         ),
+        # that a list is empty would be the answer
+        (
+            [[1, 2], []],
+            [[1, 2], [3]],
+            "In place of entry 2, a list of another length is asked for.",
+        ),
+        ([[1, 2], []], [[1, 2], 3], "In place of entry 2, a list is asked for."),
         ([1, 2], [1, [2]], "In place of entry 2, one value is asked for, not a list."),
         # a dict is told by its keys
         ({"a": 1, "b": 2}, {"b": 2, "a": 3}, 'Entry "a" does not hold.'),

@@ -29,7 +29,7 @@ def engine() -> dict[str, bytes]:
 
 def brought(course: Course) -> dict[str, bytes]:
     """What [tool.sensei] names beside the lessons: modules, what is free, an ending."""
-    modules = [name for name in (course.story, course.state) if name]
+    modules = course.modules
     paths = [course.root / f"{name.replace('.', '/')}.py" for name in modules]
     paths += filter(None, (course.free_path, course.ending))
     return files_of(course, [path for path in paths if path.exists()])

@@ -107,6 +107,8 @@ def page(
         totals=_totals(book),
         signs=SIGNS,
         limits={"open": OPEN, "shown": SHOWN, "given": CANDIDATE},
+        held=figures.HELD,
+        places={column.koan.name: column.place for column in columns},
         similar={"shared": figures.SHARED, "few": few},
         shown=shown,
         says={n: _says(cell, wrote[n]) for n, cell in fallen.items()},
