@@ -32,7 +32,7 @@ each_world = pytest.mark.parametrize(("belief", "world"), WORLDS)
 BY_NAME = {koan.name: koan for koan in KOANS}
 
 
-def kinds_of(kind: type) -> Iterator[type]:
+def kinds_of(kind: Any) -> Iterator[type]:
     yield kind
     for below in kind.__subclasses__():
         yield from kinds_of(below)
