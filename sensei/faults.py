@@ -38,7 +38,7 @@ def unreadable(
     at = (fault.line or 0) - 1
     line = lines[at] if 0 <= at < len(lines) else ""
     asked = koan if koan and koan.note.is_prediction else None
-    is_check = line.lstrip().startswith("assert ")
+    is_check = line.lstrip().startswith(("assert ", *"])}"))  # or the end of one
     slip = _several_behind(line, asked) if asked and is_check else ""
     slip = slip or _given_twice(line)
     where = f" (line {fault.line})" if fault.line else ""

@@ -21,7 +21,7 @@ from typing import Any, TextIO
 import pytest
 
 from sensei import comparing
-from sensei.attempt import IN_THE_FILL, REPORT, Arguments, Attempt, line_in
+from sensei.attempt import IN_THE_FILL, REPORT, Arguments, Attempt
 from sensei.course import CourseError
 from sensei.lesson import Koan
 from sensei.timeline import Event
@@ -169,7 +169,7 @@ class _Reports:
         raised, skipped = None, None
         if error is not None:
             attempt = self.begun.attempt
-            line = line_in(error, attempt.filename)
+            line = attempt.line_of(error)
             raised = Raised(error, line or attempt.fill.line, attempt.place(line))
         if raised and isinstance(error, SKIPS) and raised.place != IN_THE_FILL:
             raised, skipped = None, str(error)

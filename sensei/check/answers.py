@@ -25,9 +25,8 @@ def solution(koan: Trials) -> Iterator[Finding]:
             return
         for check in outcome.checks if outcome else ():
             if not is_plain(check.found):
-                yield koan.in_solution(
-                    f"a check finds {check.found!r}, which may change: compare numbers"
-                )
+                said = "which may change later: compare numbers, texts, lists of them"
+                yield koan.in_solution(f"a check finds {check.found!r}, {said}")
 
 
 def told(verdict: Verdict) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from sensei import blanks, source
+from sensei import blanks
 from sensei.attempt import Attempt
 from sensei.check.findings import Finding
 from sensei.check.trials import Trials
-from sensei.lesson import NotAsGiven, find_fill, functions
 from sensei.source import Function
 from sensei.verdicts import Kind, Verdict
 from sensei.work import Work
@@ -57,7 +56,7 @@ def _of_prediction(above: list[ast.AST], blank: ast.Name) -> str:
         if ast.unparse(call.func) != "approx" or call.args != [blank]:  # type: ignore[attr-defined]
             return f"its blank is in `{ast.unparse(call)}`"
     if [type(node) for node in above] != [ast.Compare, ast.Assert]:
-        return "its blank is not in an assert that stands directly in its body"
+        return "its blank is not just what an assert is compared with"
     return ""
 
 
@@ -90,21 +89,6 @@ def size(koan: Trials) -> Iterator[Finding]:
     most = CODE if koan.is_code else PREDICTION
     if lines > most:
         yield koan.in_solution(f"it has {lines} lines, {most} at most")
-
-
-def asks(koan: Trials) -> Iterator[Finding]:
-    """What it asks is found without its solution, so that these may be withheld."""
-    pristine, solution = koan.koan.lesson.pristine, koan.koan.solution
-    assert pristine is not None and solution is not None
-    body = source.parse(pristine.solution).body
-    [function] = functions(body)[koan.koan.name]
-    try:
-        found = find_fill(koan.note, function, pristine.helpers)
-    except NotAsGiven as change:
-        yield koan.in_notes("asks", change.reason)
-        return
-    if found.text != solution.text:
-        yield koan.in_notes("asks", f"finds another fill: `{found.text}`")
 
 
 def untouched(koan: Trials) -> Iterator[Finding]:

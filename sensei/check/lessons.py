@@ -128,9 +128,9 @@ def words(lesson: Lesson) -> Iterator[Finding]:
         yield in_solution(lesson, "its head is still to be written", line=1)
     for place, text in {**texts, "link": told.link}.items():
         if is_unwritten(text):
-            yield in_notes(lesson, "is still to be written", place=place)
+            yield in_notes(lesson, "still to be written", "lesson", place)
     if not is_link(told.link) and not is_unwritten(told.link):
-        yield in_notes(lesson, f"is no https link: {told.link}", place="link")
+        yield in_notes(lesson, f"no https link: {told.link}", "lesson", "link")
 
 
 def _tree(lesson: Lesson) -> ast.Module:

@@ -7,6 +7,7 @@ is told no more than "that does not hold" goes looking for another number.
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -54,7 +55,7 @@ def wrong_shapes(value: Any) -> Iterator[tuple[str, str]]:
     else:
         yield "a value in a list", as_text([value])
         yield "two values for one", f"{as_text(value)}, {as_text(value)}"
-        if is_number(value):
+        if is_number(value) and math.isfinite(value):
             yield "a number in quotes", f'"{as_text(value)}"'
 
 

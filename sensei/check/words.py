@@ -36,7 +36,7 @@ def unwritten(koan: Trials) -> Iterator[Finding]:
         yield koan.in_solution("its question is still to be written")
     for place, text in texts.items():
         if is_unwritten(text):
-            yield koan.in_notes(place, "is still to be written")
+            yield koan.in_notes(place, "still to be written")
 
 
 def complete(koan: Trials) -> Iterator[Finding]:
@@ -48,7 +48,7 @@ def complete(koan: Trials) -> Iterator[Finding]:
     if len(note.mistakes) < 2:
         yield koan.in_notes("mistakes", "there are fewer than two")
     if not is_link(note.link):
-        yield koan.in_notes("link", f"is no https link: {note.link}")
+        yield koan.in_notes("link", f"no https link: {note.link}")
     yield from _told_twice(koan)
 
 
