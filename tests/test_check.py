@@ -408,6 +408,16 @@ def test_a_parameter_that_nobody_says_what_it_is(author):
     assert "[test_who_grew]: test_who_grew has a parameter size; [tool" in said
 
 
+def test_a_koan_that_can_not_be_run_here_is_looked_at_and_not_tried(author):
+    change(author, "solution", THIRD, "len([1, 2]) == 2", "len([1, 2]) == 5")
+    checked = check_lesson(of(author, THIRD))
+    assert checked.findings == ()
+    assert checked.skipped == {"test_lists_of_the_future": "needs Python 99 or newer"}
+    change(author, "notes", THIRD, '"Count."', '"len counts entries."')
+    [said] = found(author, THIRD)
+    assert "[test_lists_of_the_future] hints: this one is there twice" in said
+
+
 # ------------------------------------------------------------------- wrong shapes
 
 

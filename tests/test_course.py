@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from sensei.check.lint import check_course, check_lesson
 from sensei.lesson import Lesson
 from this_course import COURSE, KOANS, LESSONS
+
+NEWEST = (2, 13)  # the torch that course/free.toml was written with
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda one: one.name)
@@ -16,7 +19,10 @@ def test_nothing_in_a_lesson_is_to_be_mended(lesson: Lesson):
 
 
 def test_nothing_in_the_course_is_to_be_mended():
-    findings = list(map(str, check_course(COURSE)))
+    """What code may use has names in it that came with newer releases of torch."""
+    is_older = tuple(map(int, torch.__version__.split(".")[:2])) < NEWEST
+    findings = [str(finding) for finding in check_course(COURSE)]
+    findings = [said for said in findings if not (is_older and " has no " in said)]
     assert findings == [], "\n".join(["", *findings])
 
 

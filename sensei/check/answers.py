@@ -19,7 +19,7 @@ RIGHT = (Kind.PASSED, Kind.SKIPPED)
 
 def solution(koan: Trials) -> Iterator[Finding]:
     """The solution passes, and its checks find what can be kept, and written down."""
-    for verdict, outcome in koan.of_solution:
+    for verdict, outcome in [] if koan.is_skipped else koan.of_solution:
         if verdict.kind not in RIGHT:
             yield koan.in_solution(f"its solution is {told(verdict)}")
             return

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import lru_cache
 
 from sensei import blanks
 from sensei.attempt import Attempt
 from sensei.check.findings import Finding
 from sensei.check.trials import Trials
+from sensei.lesson import Lesson
 from sensei.source import Function
 from sensei.verdicts import Kind, Verdict
 from sensei.work import Work
@@ -93,8 +95,13 @@ def size(koan: Trials) -> Iterator[Finding]:
 
 def untouched(koan: Trials) -> Iterator[Finding]:
     """As it was given, it is blank."""
-    lesson = koan.koan.lesson
-    assert lesson.pristine is not None
-    verdict = Work(lesson, lesson.pristine.text.encode()).attempt(koan.koan)
+    verdict = _as_given(koan.koan.lesson).attempt(koan.koan)
     if not isinstance(verdict, Verdict) or verdict.kind is not Kind.BLANK:
         yield koan.in_solution(f"untouched it is not blank, but {verdict}")
+
+
+@lru_cache(maxsize=1)
+def _as_given(lesson: Lesson) -> Work:
+    """A lesson untouched, read once for all its koans."""
+    assert lesson.pristine is not None
+    return Work(lesson, lesson.pristine.text.encode())

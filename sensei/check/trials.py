@@ -10,7 +10,7 @@ import re
 import textwrap
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from sensei import blanks, diagnosis, edit, judge, running, source
@@ -61,10 +61,10 @@ class Trials:
         """Why this machine can't run the koan; "" if it can."""
         if not isinstance(self.attempt, Attempt):
             return ""
+        if reason := running.skip_reason(self.attempt):
+            return reason
         skipped = [outcome.skipped for _, outcome in self.of_solution if outcome]
-        return running.skip_reason(self.attempt) or next(
-            (reason for reason in skipped if reason and None not in skipped), ""
-        )
+        return "" if None in skipped else next(filter(None, skipped), "")
 
     @cached_property
     def of_solution(self) -> list[tuple[Verdict, Outcome | None]]:
@@ -154,6 +154,7 @@ class Trials:
         return in_solution(self.koan.lesson, sentence, self.koan.name)
 
 
+@lru_cache(maxsize=1024)
 def plain(code: str) -> str:
     """Code as Python would write it: the same for every layout."""
     return blanks.Fill(tuple(source.parse(textwrap.dedent(code)).body)).text
