@@ -1039,7 +1039,55 @@ def scheduler_waits(names: Names) -> Iterator[None]:
         yield
 
 
+@belief(
+    "a scheduler counted the micro-batches itself",
+    lesson="05",
+    see="test_two_schedulers",
+    touches="lr_scheduler",
+)
+@contextmanager
+def scheduler_counts_micro_batches(names: Names) -> Iterator[None]:
+    """It moves with each backward(), and not when it is told to."""
+    kind = torch.optim.lr_scheduler.LRScheduler
+    real, known = kind.step, weakref.WeakSet[Any]()
+
+    def move(self: Any, *args: Any) -> None:
+        if self not in known:
+            known.add(self)
+            real(self, *args)
+
+    def see(_: list[Tensor], __: Any) -> None:
+        for scheduler in list(known):
+            real(scheduler)
+
+    with put(kind, step=move), watching(see):
+        yield
+
+
+@belief(
+    "a schedule of n were over after n - 1 calls",
+    lesson="05",
+    see="test_how_long_is_the_schedule",
+    touches="LinearLR",
+)
+@contextmanager
+def one_piece_less(names: Names) -> Iterator[None]:
+    kind = torch.optim.lr_scheduler.LinearLR
+    real = kind.__init__
+
+    def init(self: Any, optimizer: Any, start: float, end: float, n: int) -> None:
+        real(self, optimizer, start, end, n - 1)
+
+    with put(kind, __init__=init):
+        yield
+
+
 # ----------------------------------------------------------------- clipping, BatchNorm
+
+
+def listed(params: Any) -> list[Tensor]:
+    """What clip_grad_norm_ was given."""
+    return [params] if isinstance(params, Tensor) else list(params)
 
 
 @contextmanager
@@ -1058,7 +1106,7 @@ def clips_each_entry(names: Names) -> Any:
     real = torch.nn.utils.clip_grad_norm_
 
     def clip(params: Any, max_norm: float, *args: Any, **more: Any) -> Tensor:
-        params = [params] if isinstance(params, Tensor) else list(params)
+        params = listed(params)
         length = real(params, math.inf)
         torch.nn.utils.clip_grad_value_(params, max_norm)
         return length
@@ -1091,7 +1139,7 @@ def clipping_stretches(names: Names) -> Any:
     real = torch.nn.utils.clip_grad_norm_
 
     def clip(params: Any, max_norm: float, *args: Any, **more: Any) -> Tensor:
-        params = [params] if isinstance(params, Tensor) else list(params)
+        params = listed(params)
         length = real(params, math.inf)
         for p in params:
             if p.grad is not None and length > 0:
@@ -1120,6 +1168,74 @@ def momentum_of_the_old(names: Names) -> Iterator[None]:
 
     with replaced(names, functional, batch_norm=batch_norm):
         yield
+
+
+@belief(
+    "clipping left inf and NaN out of the length",
+    lesson="09",
+    see="test_a_slope_that_overflowed",
+    touches="clip_grad_norm_",
+)
+def clipping_leaves_out(names: Names) -> Any:
+    real = torch.nn.utils.clip_grad_norm_
+
+    def clip(params: Any, max_norm: float, *args: Any, **more: Any) -> Tensor:
+        slates = [slate for p in listed(params) if (slate := slate_of(p)) is not None]
+        if all(bool(slate.isfinite().all()) for slate in slates):
+            return real(params, max_norm, *args, **more)
+        length = torch.cat([slate[slate.isfinite()] for slate in slates]).norm()
+        for slate in slates:
+            slate.mul_(min(max_norm / length, 1.0))
+        return length
+
+    return clips(names, clip)
+
+
+@belief(
+    "the running mean were the mean of all that came in",
+    lesson="09",
+    see="test_the_running_mean",
+    touches="BatchNorm1d",
+)
+@contextmanager
+def running_mean_of_all(names: Names) -> Iterator[None]:
+    kind = torch.nn.modules.batchnorm._BatchNorm
+    real = kind.forward
+
+    def forward(self: Any, rows: Tensor) -> Tensor:
+        with put(self, momentum=None):
+            return real(self, rows)
+
+    with put(kind, forward=forward):
+        yield
+
+
+@belief(
+    "BatchNorm took a single row in train mode, too",
+    lesson="09",
+    see="test_five_rows_cut_to_size",
+    touches="BatchNorm1d",
+)
+def single_rows_will_do(names: Names) -> Any:
+    return put(functional, _verify_batch_size=lambda size: None)
+
+
+@belief(
+    "split() left out a rest that is shorter",
+    lesson="09",
+    see="test_five_rows_cut_to_size",
+    touches="split",
+)
+def no_rest(names: Names) -> Any:
+    real = Tensor.split
+
+    def split(self: Tensor, size: Any, dim: int = 0) -> Any:
+        parts = real(self, size, dim)
+        if not isinstance(size, int):
+            return parts
+        return tuple(part for part in parts if part.shape[dim] == size)
+
+    return put(Tensor, split=split)
 
 
 # -------------------------------------------------------------------- names and slates

@@ -154,7 +154,7 @@ def _explains(
     """Whether a world comes to every wrong entry of what is right in part."""
     if one.belief.sort is Sort.READING:
         return False
-    triples = list(_entries(found, wrote, one.value))
+    triples = list(entries(found, wrote, one.value))
     wrong = [entry for entry in triples if not agree(entry[0], entry[1], tolerance)]
     return 0 < len(wrong) < len(triples) and all(
         not isinstance(predicted, bool | str) and agree(value, predicted, tolerance)
@@ -162,17 +162,17 @@ def _explains(
     )
 
 
-def _entries(*values: Any) -> Iterator[tuple[Any, ...]]:
+def entries(*values: Any) -> Iterator[tuple[Any, ...]]:
     """The innermost entries of values of one shape, side by side; else nothing."""
     if all(isinstance(value, dict) for value in values):
         keys = [set(value) for value in values]
         if all(each == keys[0] for each in keys):
             for key in values[0]:
-                yield from _entries(*(value[key] for value in values))
+                yield from entries(*(value[key] for value in values))
     elif all(map(comparing.is_list, values)):
         if len({len(value) for value in values}) == 1:
             for inner in zip(*values, strict=True):
-                yield from _entries(*inner)
+                yield from entries(*inner)
     else:
         yield values
 
@@ -257,7 +257,7 @@ def _order(belief: Belief, here: str) -> tuple[int, bool, bool, int]:
 
 def _is_guessed(right: Any) -> bool:
     """Whether there are few answers to choose from: truth values, letters."""
-    return all(isinstance(entry, bool | str) for (entry,) in _entries(right))
+    return all(isinstance(entry, bool | str) for (entry,) in entries(right))
 
 
 def names_in(koan: Koan) -> frozenset[str]:

@@ -9,6 +9,7 @@ import pytest
 
 from sensei import beliefs
 from sensei.beliefs import Belief, Sort
+from sensei.check.lint import check_course, check_lesson
 from sensei.timeline import unpack
 from sensei.verdicts import Kind, Verdict
 from sensei.watch.page import Page
@@ -18,6 +19,7 @@ from tiny import TinyCourse
 WORLDS = """
 from contextlib import contextmanager
 from sensei.beliefs import Belief, Sort
+from sensei.check.lint import check_course, check_lesson
 
 LEFT = []
 
@@ -247,6 +249,59 @@ def test_watch_says_when_a_second_answer_shares_a_belief(tiny):
     assert page.shared(wrong("2", "it averaged")) == (
         "That makes 2 answers that would be right if it averaged."
     )
+
+
+# ------------------------------------------------------------------- sensei check
+
+
+@pytest.fixture
+def author(tiny, monkeypatch):
+    """The tiny course with its worlds, in the hands of somebody who writes koans."""
+    with (tiny.root / "pyproject.toml").open("a") as file:
+        file.write("arguments = { size = [3] }\n")
+    monkeypatch.chdir(tiny.root)
+    return tiny
+
+
+def to_mend(tiny: TinyCourse, worlds: str) -> list[str]:
+    (tiny.root / "worlds.py").write_text(worlds)
+    return [str(finding) for finding in check_course(tiny.course)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("BELIEFS = [", "BELIEFS = nothing[", "can't be imported (TypeError: "),
+        ('"list() raised"', '""', "raises: it has no name, or no sentence"),
+        ('"list() raised"', '"it."', "raises: its sentence goes on behind it"),
+        ("worlds=(hangs,)", "worlds=()", "hangs: it has neither a world nor a reading"),
+        ('"hangs", "01"', '"raises", "01"', "raises: another one has its name"),
+        ('"hangs", "01"', '"hangs", "07"', "hangs: there is no lesson 07"),
+        ('"test_who_grew"', '"test_a_copy"', "test_a_copy is in no lesson up to 01"),
+        ('"test_who_grew"', '"test_gone"', "test_gone is in no lesson up to 01"),
+    ],
+)
+def test_what_is_to_be_mended_of_beliefs(author, old, new, said):
+    assert any(said in finding for finding in to_mend(author, WORLDS.replace(old, new)))
+
+
+def test_a_belief_that_no_koan_tells_apart(author):
+    sound = WORLDS.replace(
+        "def raises(names):\n",
+        "def raises(names):\n    return put(names, sum=lambda _: 7)\n\n",
+    )
+    mend = [line for line in to_mend(author, sound) if "no koan has" in line]
+    assert any("nothing: no koan has an answer of its own" in line for line in mend)
+    assert not any("raises" in line for line in mend)
+
+
+def test_a_prediction_of_numbers_that_tells_no_two_beliefs_apart(author):
+    to_mend(author, WORLDS)
+    [lesson, *_] = author.course.lessons
+    said = [str(finding) for finding in check_lesson(lesson).findings]
+    assert any("[test_a_sum]: it has no different answers for two" in s for s in said)
+    assert not any("test_who_grew" in one for one in said)
+    assert not any("test_same_or_equal" in one for one in said)
 
 
 # ----------------------------------------------------------------------- how it travels

@@ -30,6 +30,7 @@ def solution(koan: Trials) -> Iterator[Finding]:
 
 
 def told(verdict: Verdict) -> str:
+    """A verdict in a line, for a finding."""
     return f"{verdict.kind}: {verdict.sentence}"
 
 

@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 
+from sensei.check import believed
 from sensei.check.findings import Finding, in_notes
 from sensei.course import Course
 from sensei.notes import NotesError
@@ -57,4 +58,6 @@ CHECKS: tuple[Callable[[Course], Iterator[Finding]], ...] = (
     no_stray_files,
     one_name_each,
     names_that_are_there,
+    believed.listed,
+    believed.told_somewhere,
 )

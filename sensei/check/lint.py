@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from sensei.check import (
     answers,
+    believed,
     courses,
     koans,
     lessons,
@@ -50,6 +51,7 @@ TRIED: tuple[Check, ...] = (
     shapes.predicted,
     shapes.called,
     spoilers.spoilers,
+    believed.apart,
 )
 
 

@@ -161,4 +161,5 @@ def plain(code: str) -> str:
 
 
 def same_code(left: str, right: str) -> bool:
+    """Whether two texts are the same code, however they are laid out."""
     return plain(left) == plain(right)

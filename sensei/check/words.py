@@ -14,10 +14,12 @@ LINK = re.compile(r"https://[\w-]+(\.[\w-]+)+(:\d+)?(/[^\s<>\"]*)?")
 
 
 def is_unwritten(text: str) -> bool:
+    """Whether a text is still that of a skeleton."""
     return UNWRITTEN in text
 
 
 def is_link(text: str) -> bool:
+    """Whether a text is the address of a page."""
     return LINK.fullmatch(text) is not None
 
 

@@ -1,0 +1,126 @@
+"""Checks of misconceptions: each can be told, and koans tell them apart.
+
+A course without any has nothing to mend here.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from sensei import beliefs, comparing
+from sensei.beliefs import Belief, Believed, Sort
+from sensei.check.findings import Finding, in_solution
+from sensei.check.trials import Trials
+from sensei.course import Course, CourseError
+from sensei.notes import NotesError
+from sensei.work import Work
+
+APART = 2  # beliefs that a prediction of numbers has different answers for
+
+
+def listed(course: Course) -> Iterator[Finding]:
+    """The list of beliefs can be read, and says of each what it has to say."""
+    if not course.misconceptions:
+        return
+    where = f"{course.misconceptions.replace('.', '/')}.py"
+    try:
+        known = course.beliefs
+    except Exception as error:  # whatever a module may raise
+        said = f"can't be imported ({type(error).__name__}: {error})"
+        yield Finding(where, 0, "", "", said)
+        return
+    lessons = _lessons_of(course)
+    for belief in known:
+        for said in _faults(belief, known, lessons):
+            yield Finding(where, 0, "", belief.name or "a belief", said)
+
+
+def _lessons_of(course: Course) -> dict[str, str]:
+    """The number of the lesson of each koan."""
+    found: dict[str, str] = {}
+    for lesson in course.lessons:
+        try:
+            found |= dict.fromkeys(lesson.notes.koans, lesson.number)
+        except NotesError:  # a finding of that lesson
+            continue
+    return found
+
+
+def _faults(
+    belief: Belief, known: Sequence[Belief], lessons: dict[str, str]
+) -> Iterator[str]:
+    if not belief.name or not belief.says.strip():
+        yield "it has no name, or no sentence"
+    if belief.says.endswith("."):
+        yield "its sentence goes on behind it: leave out the full stop"
+    if not belief.worlds and not belief.readings:
+        yield "it has neither a world nor a reading"
+    if sum(other.name == belief.name for other in known) > 1:
+        yield "another one has its name"
+    if belief.lesson not in lessons.values():
+        yield f"there is no lesson {belief.lesson}"
+    if belief.see and lessons.get(belief.see, "~") > belief.lesson:
+        yield f"{belief.see} is in no lesson up to {belief.lesson}"
+
+
+def told_somewhere(course: Course) -> Iterator[Finding]:
+    """Each belief has an answer of its own in some koan: it can be told apart."""
+    if any(listed(course)):
+        return
+    own: set[str] = set()
+    for trials in _predictions(course):
+        for names in _by_answer(trials).values():
+            own |= names if len(names) == 1 else set()
+    where = f"{course.misconceptions.replace('.', '/')}.py"
+    for belief in course.beliefs:
+        if belief.sort is not Sort.READING and belief.name not in own:
+            said = "no koan has an answer of its own for it"
+            yield Finding(where, 0, "", belief.name, said)
+
+
+def _predictions(course: Course) -> Iterator[Trials]:
+    """The predictions that can be tried here."""
+    for lesson in course.lessons:
+        try:
+            if lesson.pristine is None:
+                continue
+            solved = Work(lesson, lesson.pristine.solution.encode())
+            koans = [koan for koan in lesson.koans.values() if koan.note.is_prediction]
+            tried = [Trials(koan, solved) for koan in koans]
+        except (CourseError, NotesError):  # a finding of that lesson
+            continue
+        yield from (trials for trials in tried if _is_sound(trials))
+
+
+def _is_sound(trials: Trials) -> bool:
+    if trials.is_skipped:
+        return False
+    return all(not verdict.kind.stops for verdict, _ in trials.of_solution)
+
+
+def apart(koan: Trials) -> Iterator[Finding]:
+    """A prediction of numbers on the main path tells two beliefs apart."""
+    lesson = koan.koan.lesson
+    if koan.is_code or lesson.part or not lesson.course.misconceptions:
+        return
+    entries = [entry for (entry,) in beliefs.entries(koan.value)]
+    is_of_numbers = all(one is None or comparing.is_number(one) for one in entries)
+    if not is_of_numbers or all(entry is None for entry in entries):
+        return
+    if len(_by_answer(koan)) < APART:
+        said = "it has no different answers for two beliefs: other numbers may have"
+        yield in_solution(lesson, said, koan.koan.name)
+
+
+def _by_answer(koan: Trials) -> dict[str, set[str]]:
+    """The wrong answers to a koan that a world brings, and whose they are."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for one in _of_worlds(koan):
+        found[repr(one.value)].add(one.belief.name)
+    return found
+
+
+def _of_worlds(koan: Trials) -> list[Believed]:
+    candidates = beliefs.believed(koan.outcome)
+    return [one for one in candidates if one.belief.sort is not Sort.READING]
