@@ -54,7 +54,7 @@ def find(
             continue
         answer = answer_of(koan, text, arguments, limits)
         if answer is not None and is_alike(original.answer, answer, _is_exact(koan)):
-            told = _beliefs(_attempt(koan, text), arguments, limits)
+            told = _beliefs(attempt(koan, text), arguments, limits)
             if keeps_apart(original, Trial(answer, told)):
                 return candidate
     return None
@@ -62,7 +62,7 @@ def find(
 
 def answer_of(koan: Koan, text: str, arguments: Arguments, limits: Limits) -> Any:
     """What a koan with this text finds where its blank is; None where it fails."""
-    outcome = run(_attempt(koan, text), arguments, limits)
+    outcome = run(attempt(koan, text), arguments, limits)
     return outcome.checks[0].found if outcome.complete else None
 
 
@@ -76,12 +76,16 @@ def _original(
     known = koan.lesson.name, koan.name, text, key
     if known not in _originals:
         answer = answer_of(koan, text, arguments, limits)
-        told = _beliefs(_attempt(koan, text), arguments, limits) if answer else {}
+        told = (
+            _beliefs(attempt(koan, text), arguments, limits)
+            if answer is not None
+            else {}
+        )
         _originals[known] = None if answer is None else Trial(answer, told)
     return _originals[known]
 
 
-def _attempt(koan: Koan, text: str) -> Attempt:
+def attempt(koan: Koan, text: str) -> Attempt:
     """A koan with a text, blank and all: only what is asked about is in its code."""
     [function] = functions(source.parse(text).body)[koan.name]
     [blank] = blanks.find_blanks(function)

@@ -8,81 +8,14 @@ import pytest
 
 from sensei import drawing
 from sensei.cli import main
-
-SOLUTION = '''"""04  Slopes
-
-They add up.
-"""
-
-from sensei import __
-
-
-def twice(number):
-    return 2 * number
-
-
-def test_two_slopes():
-    """The slopes are 3 and 5. What do they come to?"""
-    slate = 0.0
-    for slope in (3.0, 5.0):
-        slate += slope
-
-    assert slate == 8.0
-
-
-def test_a_word():
-    """What is the word?"""
-    assert "a" + "b" == "ab"
-
-
-def test_some_code():
-    """Write what doubles 4."""
-    number = 2.0 * 4.0
-    assert number == 8.0
-
-
-def test_review_of_both():
-    """Which word comes first?"""
-    assert sorted(["b", "a"]) == ["a", "b"]
-
-
-def test_review_of_all():
-    """p is 6. What is twice of it, and 7 more?"""
-    p = 6.0
-    assert twice(p) + 7.0 == 19.0
-'''
-NOTE = """
-[{name}]
-asks = "{asks}"
-hints = ["Add.", "Add 3.", "Add again."]
-because = "{because}"
-link = "https://x.org"
-
-[[{name}.mistakes]]
-fill = "5.0"
-says = "That is the last one."
-"""
-ASKS = {
-    "test_two_slopes": "assert slate == __",
-    "test_a_word": "assert 'a' + 'b' == __",
-    "test_some_code": "number = __",
-    "test_review_of_both": "assert sorted(['b', 'a']) == __",
-    "test_review_of_all": "assert twice(p) + 7.0 == __",
-}
-LESSON = '[lesson]\nsay = "?"\nlearned = "+"\ncaught = "-"\nlink = "https://x.org"\n'
+from slopes import add_slopes
 
 
 @pytest.fixture
 def course(tiny, monkeypatch):
     """The tiny course with a lesson whose numbers can be others."""
-    root = tiny.root
-    (root / "solutions" / "test_04_slopes.py").write_text(SOLUTION)
-    notes = [NOTE.format(name=n, asks=a, because="It adds.") for n, a in ASKS.items()]
-    (root / "koans" / "test_04_slopes.toml").write_text(LESSON + "".join(notes))
-    monkeypatch.chdir(root)
-    assert main(["reset", "04", "--yes"]) in (0, 2)
-    lesson = tiny.lesson("test_two_slopes")
-    lesson.path.write_text(lesson.pristine.text)
+    add_slopes(tiny)
+    monkeypatch.chdir(tiny.root)
     return tiny
 
 
