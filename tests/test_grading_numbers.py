@@ -136,15 +136,15 @@ def pools(given: Class) -> dict:
 def test_each_learner_gets_a_zip_under_a_name_that_every_platform_takes(room):
     code, said = room.give_out()
     assert code == 0
-    names = sorted(path.name for path in (room.root / "koans").glob("*.zip"))
+    names = sorted(path.name for path in (room.root / "koans-for-each").glob("*.zip"))
     assert len(names) == len(CLASS) and "ann.zip" in names
     assert any(re.fullmatch(r"Zoe-1-[0-9a-f]{8}\.zip", name) for name in names)
-    assert "7 zips, a learner each: 2 koans with numbers of their own" in said
+    assert "7 zips, a learner each: 3 koans with numbers of their own" in said
     assert "common to all" in said and "numbers.secret" in said
 
 
 def test_a_handout_is_a_course_with_the_learners_own_numbers(given, tmp_path):
-    with zipfile.ZipFile(given.root / "koans" / "ann.zip") as archive:
+    with zipfile.ZipFile(given.root / "koans-for-each" / "ann.zip") as archive:
         archive.extractall(tmp_path)
         inside = archive.namelist()
     assert not any("secret" in name for name in inside)
@@ -161,11 +161,15 @@ def test_a_handout_is_a_course_with_the_learners_own_numbers(given, tmp_path):
 
 def test_the_same_secret_gives_the_same_numbers_and_some_to_who_comes_late(given):
     before = given.secret.read_text()
-    zips = {p.name: p.read_bytes() for p in (given.root / "koans").glob("*.zip")}
+    zips = {
+        p.name: p.read_bytes() for p in (given.root / "koans-for-each").glob("*.zip")
+    }
     given.enrol(*CLASS, "gus")
     assert given.give_out()[0] == 0
     assert given.secret.read_text() == before
-    after = {p.name: p.read_bytes() for p in (given.root / "koans").glob("*.zip")}
+    after = {
+        p.name: p.read_bytes() for p in (given.root / "koans-for-each").glob("*.zip")
+    }
     assert after.keys() - zips.keys() == {"gus.zip"}
     assert {name: after[name] for name in zips} == zips
 
@@ -177,9 +181,14 @@ def test_learners_have_different_numbers_but_few_searches_do_for_all(given):
     assert len({given.choice(who) for who in CLASS}) > 1
 
 
+def test_zips_come_into_no_folder_that_holds_something_else(room):
+    words = "handout", "koans", "--roster", str(room.roster), "--numbers"
+    code, said = room.run(*words)
+    assert code == 2 and "koans holds other things" in said
+    assert not room.secret.exists()
+
+
 def test_a_handout_with_numbers_needs_a_roster(room):
-    with pytest.raises(SystemExit):
-        room.run("handout", "koans.zip", "--numbers", "--roster")
     assert room.run("handout", "koans.zip", "--numbers")[0] == 2
     assert not room.secret.exists()
 
