@@ -154,6 +154,7 @@ def cold(maker: Maker, course: Course, folder: Path, rounds: int) -> float:
             cwd=copy,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             capture_output=True,
+            check=False,  # it ends red
         )
         times.append(time.perf_counter() - started)
     return sorted(times)[len(times) // 2]
@@ -168,6 +169,7 @@ def graded(submissions: Path, out: Path, jobs: int, lessons: str) -> float:
         cwd=ROOT,
         capture_output=True,
         text=True,
+        check=False,
     )
     seconds = time.perf_counter() - started
     if done.returncode:

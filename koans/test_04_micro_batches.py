@@ -133,17 +133,17 @@ def test_three_places_to_divide(device):
 
 
 def test_one_step_or_two(device):
-    """Two micro-batches, each with half of p**2 as its loss. p takes one step
+    """Two micro-batches, with p**2 / 2 and p**2 / 4 as their losses. p takes one step
     after both; q wipes and steps for each of them. Where do p and q land?"""
     p = torch.tensor(4.0, device=device, requires_grad=True)
     q = torch.tensor(4.0, device=device, requires_grad=True)
     optimizer_p = torch.optim.SGD([p], lr=0.25)
     optimizer_q = torch.optim.SGD([q], lr=0.25)
-    for _ in range(2):
-        (p.pow(2) / 2).backward()
+    for parts in (2, 4):
+        (p.pow(2) / parts).backward()
 
         optimizer_q.zero_grad()
-        (q.pow(2) / 2).backward()
+        (q.pow(2) / parts).backward()
         optimizer_q.step()
     optimizer_p.step()
 
@@ -151,12 +151,12 @@ def test_one_step_or_two(device):
 
 
 def test_the_printed_loss(device):
-    """Four micro-batches, and w itself is the loss of each. The loop wants to
-    print their mean loss. What does it print, and what is on the slate?"""
+    """Four micro-batches; their losses are w, 2 * w, 3 * w and 6 * w. The loop wants
+    to print their mean loss. What does it print, and what is on the slate?"""
     w = torch.tensor(2.0, device=device, requires_grad=True)
     running = 0.0
-    for _ in range(4):
-        loss = 1.0 * w
+    for slope in (1.0, 2.0, 3.0, 6.0):
+        loss = slope * w
         loss = loss / 4
         loss.backward()
         running += loss.item()
@@ -189,15 +189,15 @@ def test_the_division_forgotten(device):
 
 
 def test_a_smaller_rate_instead(device):
-    """Four micro-batches, of slope 2 each, and one step with lr 0.5. One loop divides
-    each loss by 4. Another divides lr by 4 in its place. Where do both land with SGD,
-    where both with Adam? Write four numbers: SGD's two, then Adam's two."""
+    """Four micro-batches, of slopes 1, 1, 2 and 4, and one step with lr 0.5. One loop
+    divides each loss by 4. Another divides lr by 4 in its place. Where do both land
+    with SGD, where both with Adam? Write four numbers: SGD's two, then Adam's two."""
 
     def one_step(make_optimizer, loss_by, lr_by):
         p = torch.tensor(8.0, device=device, requires_grad=True)
         optimizer = make_optimizer([p], lr=0.5 / lr_by)
-        for _ in range(4):
-            (2 * p / loss_by).backward()
+        for slope in (1.0, 1.0, 2.0, 4.0):
+            (slope * p / loss_by).backward()
         optimizer.step()
         return p.item()
 

@@ -81,11 +81,11 @@ def watched(train, device, k, max_norm):
 
 
 def test_clipped_once_or_each_time(device):
-    """Both pixels get the slopes 3 and -3. each is clipped to length 1 after every
+    """Both pixels get the slopes 3 and -1.75. each is clipped to length 1 after every
     backward, once only after the second. What is on the two slates?"""
     once = torch.tensor(0.0, device=device, requires_grad=True)
     each = torch.tensor(0.0, device=device, requires_grad=True)
-    for slope in (3.0, -3.0):
+    for slope in (3.0, -1.75):
         (slope * once).backward()
         (slope * each).backward()
         clip_grad_norm_([each], max_norm=1.0)
@@ -170,11 +170,12 @@ def test_a_clipped_window(device):
 
 
 def test_the_running_mean(device):
-    """The running mean starts at 0. With this momentum each forward makes it half of
-    what it was plus half of the new mean. What is it, for the batch and the halves?"""
+    """The running mean starts at 0. With this momentum each forward makes it three
+    quarters of what it was plus a quarter of the new mean. What is it, for the batch
+    and the halves?"""
     x = torch.tensor([[0.0], [2.0], [10.0], [14.0]], device=device)
-    batch = torch.nn.BatchNorm1d(1, momentum=0.5, device=device)
-    halves = torch.nn.BatchNorm1d(1, momentum=0.5, device=device)
+    batch = torch.nn.BatchNorm1d(1, momentum=0.25, device=device)
+    halves = torch.nn.BatchNorm1d(1, momentum=0.25, device=device)
 
     batch(x)
     for half in x.split(2):

@@ -101,10 +101,12 @@ def near(left: Any, right: Any) -> bool:
 
 
 def is_list(value: object) -> bool:
+    """Whether a value is a list or a tuple, which are one to a koan."""
     return isinstance(value, list | tuple)
 
 
 def is_number(value: object) -> bool:
+    """Whether a value is a number; a truth value is none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

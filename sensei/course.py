@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sensei import sealed
 from sensei.free import Free
@@ -23,8 +23,11 @@ from sensei.lesson import Lesson
 from sensei.review import reviews
 from sensei.timeline import Event
 
+if TYPE_CHECKING:
+    from sensei.beliefs import Belief
+
 PATHS = ("koans", "notes", "solutions", "free", "ending")
-MODULES = ("story", "state")
+MODULES = ("story", "state", "misconceptions")
 KNOWN = {*PATHS, *MODULES, "seconds", "preload", "arguments", "reveal"}
 
 
@@ -38,7 +41,8 @@ class Course:
 
     ``notes`` is the folder of the notes (default: that of the koans), ``story``
     the module whose ``watch`` tells how a koan's values came about, ``state`` the
-    one whose ``kept`` puts global state back after a run, ``free`` the file that
+    one whose ``kept`` puts global state back after a run, ``misconceptions`` the one
+    whose ``BELIEFS`` explain wrong answers, ``free`` the file that
     lists what code may use, ``ending`` the words for the end of the main path,
     ``preload`` the modules that a warm process imports beforehand, ``arguments``
     the values that a koan's parameters take in grading, ``reveal`` whether a learner
@@ -52,6 +56,7 @@ class Course:
     seconds: float = 60.0
     story: str = ""
     state: str = ""
+    misconceptions: str = ""
     free_path: Path | None = None
     ending: Path | None = None
     preload: tuple[str, ...] = ()
@@ -102,13 +107,14 @@ class Course:
             seconds=float(seconds),
             story=table.get("story", ""),
             state=table.get("state", ""),
+            misconceptions=table.get("misconceptions", ""),
             free_path=root / table["free"] if "free" in table else None,
             ending=root / table["ending"] if "ending" in table else None,
             preload=tuple(preload),
             arguments={name: tuple(values) for name, values in arguments.items()},
             reveal=table.get("reveal", True),
         )
-        for name in filter(None, (course.story, course.state)):
+        for name in course.modules:
             if not course._file(name).exists():
                 raise _fault(f"names {name}, and there is no {course._file(name)}")
         return course
@@ -162,6 +168,12 @@ class Course:
 
     # ------------------------------------------------------- what a course brings
 
+    @property
+    def modules(self) -> list[str]:
+        """The names of the modules that it brings."""
+        named = self.story, self.state, self.misconceptions
+        return [name for name in named if name]
+
     @cached_property
     def free(self) -> Free:
         """What code may use; raises FreeError."""
@@ -187,6 +199,13 @@ class Course:
         watch: Callable[[str, list[Event]], AbstractContextManager[None]]
         watch = self._module(self.story).watch
         return watch(path, events)
+
+    @cached_property
+    def beliefs(self) -> tuple[Belief, ...]:
+        """The misconceptions that the course knows."""
+        if not self.misconceptions:
+            return ()
+        return tuple(self._module(self.misconceptions).BELIEFS)
 
     def _file(self, module: str) -> Path:
         return self.root / f"{module.replace('.', '/')}.py"

@@ -77,6 +77,7 @@ def _texts(lesson_text: str) -> Mapping[str, str]:
 
 
 def form_of(koan: Koan) -> Form | None:
+    """A koan taken apart; None where there is no solution to make it from."""
     note = koan.note
     if koan.lesson.pristine is None or koan.pristine is None:
         return None

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sensei import judge, partial, predictions, timeline
+from sensei import beliefs, judge, partial, predictions, timeline
+from sensei.beliefs import World
 from sensei.partial import Table
 from sensei.running import Outcome, run
 from sensei.timeline import Event
@@ -41,8 +42,22 @@ def _revealed(outcome: Outcome, verdict: Verdict) -> Verdict:
     if not events:
         return verdict
     misses = timeline.misses(found, outcome.prediction)
-    remarks = "\n".join(timeline.remarks(events, misses))
-    return replace(verdict, story=timeline.pack(events), remarks=remarks)
+    remarks = "\n".join(dict.fromkeys(timeline.remarks(events, misses)))
+    verdict = replace(verdict, story=timeline.pack(events), remarks=remarks)
+    told = beliefs.told(outcome) if verdict.beliefs else None
+    others = _story_in(told.world, outcome) if told and told.world else []
+    if not told or not others:
+        return verdict
+    remarks = f"if so: {told.belief.says}\n{remarks}".strip()
+    return replace(verdict, believed=timeline.pack(others), remarks=remarks)
+
+
+def _story_in(world: World, outcome: Outcome) -> Sequence[Event]:
+    """What would have happened by the belief that explains a prediction."""
+    events: list[Event] = []
+    run = outcome.attempt, outcome.arguments, outcome.limits
+    lived = beliefs.run_in(world, *run, events)
+    return events[: lived.marks[0]] if lived.complete else []
 
 
 def story(outcome: Outcome, place: int) -> Sequence[Event]:

@@ -13,6 +13,7 @@ SIDES = (ast.List, ast.Tuple, ast.Dict)
 
 
 def blank(koan: Koan) -> str:
+    """What to do about a blank."""
     if koan.note.is_prediction:
         return "put what you expect in place of __"
     return "put your code in place of __"
@@ -105,6 +106,7 @@ def _values(checks: Iterator[ast.Assert]) -> Iterator[list[ast.expr]]:
 
 
 def several(values: list[ast.expr], koan: Koan) -> str:
+    """What to say where several values stand in one blank; "" for one value."""
     if len(values) < 2:
         return ""
     right = koan.solution.nodes[0] if koan.solution else None

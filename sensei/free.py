@@ -20,6 +20,7 @@ class FreeError(Exception):
 
 
 def words(text: str) -> frozenset[str]:
+    """The names in a text, which stand apart by white space."""
     return frozenset(text.split())
 
 
@@ -131,4 +132,5 @@ def _can_be_listed(name: str, globs: str) -> bool:
 
 
 def is_dunder(name: str) -> bool:
+    """Whether a name is one of Python's own: two underscores before or behind it."""
     return name.startswith("__") or name.endswith("__")

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from sensei import comparing, partial, predictions
+from sensei import beliefs, comparing, partial, predictions
 from sensei.attempt import IN_THE_FILL, Arguments, Attempt
 from sensei.diagnosis import diagnose
 from sensei.running import SKIPS, Outcome, Raised, run
@@ -58,8 +58,8 @@ def judge(outcome: Outcome) -> Verdict:
     if verdict.kind is Kind.ERROR and not about_it or verdict.kind not in NOT_RIGHT:
         return verdict
     named = diagnose(outcome)
-    told = {Kind.ERROR: _of_error, Kind.WRONG: _of_prediction, Kind.FAILED: _of_code}
-    return replace(told[verdict.kind](outcome, verdict, named), mistake=named)
+    tell = {Kind.ERROR: _of_error, Kind.WRONG: _of_prediction, Kind.FAILED: _of_code}
+    return replace(tell[verdict.kind](outcome, verdict, named), mistake=named)
 
 
 def _judged(outcome: Outcome) -> Verdict:
@@ -170,12 +170,17 @@ def _of_error(outcome: Outcome, verdict: Verdict, named: str) -> Verdict:
 
 
 def _of_prediction(outcome: Outcome, verdict: Verdict, named: str) -> Verdict:
-    """What may be said entry by entry, behind the diagnosis."""
+    """The diagnosis, a belief where there is none, and what holds entry by entry."""
     [form], [check] = outcome.attempt.forms, outcome.checks
     entries = partial.which_hold(check.found, outcome.prediction, form.tolerance)
+    told = beliefs.told(outcome)
+    if told and (told.is_whole or not named):
+        verdict = replace(verdict, beliefs=told.all_says)
+    else:
+        told = None
     general = verdict.sentence if not entries else ""
-    sentence = " ".join(filter(None, [named or general, entries]))
-    return replace(verdict, sentence=sentence)
+    first = named or (told.sentence if told else general)
+    return replace(verdict, sentence=" ".join(filter(None, [first, entries])))
 
 
 def _of_code(outcome: Outcome, verdict: Verdict, named: str) -> Verdict:

@@ -19,7 +19,7 @@ from sensei import blanks, edit, looking, notes, source
 from sensei.blanks import Fill, Misfit
 from sensei.notes import LessonNotes, Note
 from sensei.scope import Scope, scope_of
-from sensei.source import Function
+from sensei.source import Function, Unreadable
 
 if TYPE_CHECKING:
     from sensei.course import Course
@@ -146,12 +146,12 @@ class Lesson:
 
     @property
     def number(self) -> str:
-        """ "04" of test_04_micro_batches."""
+        """Such as "04", of test_04_micro_batches."""
         return self.name.split("_")[1] if "_" in self.name else ""
 
     @property
     def title(self) -> str:
-        """ "micro batches" of test_04_micro_batches."""
+        """Such as "micro batches", of test_04_micro_batches."""
         return " ".join(self.name.split("_")[2:])
 
     @cached_property
@@ -175,12 +175,16 @@ class Lesson:
 
     @cached_property
     def koans(self) -> Mapping[str, Koan]:
-        """Its koans by name, in the order of the path."""
+        """Its koans by name, in the order of the path; raises NotesError, OSError."""
         given = self.notes.koans
         try:
             return {name: self._koan(note) for name, note in given.items()}
         except NotAsGiven as error:
             raise notes.NotesError(f"{self.notes_path}: {error}") from None
+        except Unreadable as fault:  # its solution
+            where = f"{self.solution_path}:{fault.line or 1}"
+            said = f"{where}: Python can't read this ({fault.reason})"
+            raise notes.NotesError(said) from None
 
     def _koan(self, note: Note) -> Koan:
         if self.pristine is None:
@@ -207,12 +211,19 @@ class Pristine:
             if name not in self._functions:
                 raise NotAsGiven(f"[{name}]: the solution has no such koan")
             function = self._functions[name][0]
-            fill = find_fill(self._notes.koans[name], function, self.helpers)
+            fill = self._fill(name, function)
             _blank(function, fill)
             if not _has_its_check(function, self._notes.koans[name]):
                 raise NotAsGiven(f"[{name}]: no check stands directly in the koan")
             self._koans[name] = function, fill
         return self._koans[name]
+
+    def _fill(self, name: str, function: Function) -> Fill:
+        try:
+            return find_fill(self._notes.koans[name], function, self.helpers)
+        except NotAsGiven as fault:
+            said = f"[{name}]: in the solution: {fault.reason}"
+            raise NotAsGiven(said, fault.line) from None
 
     @cached_property
     def text(self) -> str:

@@ -141,9 +141,11 @@ def _entries(found: Any, wrote: Any, name: str = "") -> Iterator[Entry]:
 
 def _check_length(found: Sequence[Any], wrote: Any, name: str) -> None:
     if not is_list(wrote):
-        size = f" of {len(found)}" if name else ""
+        size = f" of {len(found)}" if name and found else ""
         raise Shape(name, f"a list{size} is asked for.")
     if len(wrote) != len(found):
+        if name and not found:  # its length would be the answer
+            raise Shape(name, "a list of another length is asked for.")
         if name:
             raise Shape(name, f"a list of {len(found)} is asked for.")
         if wrote and any(map(is_list, found)) and not any(map(is_list, wrote)):

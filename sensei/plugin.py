@@ -50,6 +50,7 @@ TRACEBACKS = pytest.StashKey[bool]()  # whether somebody asked for them
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --hint, --reveal and --koan-seconds."""
     group = parser.getgroup("sensei", "the sensei")
     group.addoption(
         *("--hint", "--hints"),
@@ -76,6 +77,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: Config) -> None:
+    """Find the course, and be there for its koans; raises UsageError."""
     try:
         course = Course.load(config.rootpath)
         _ = course and course.free
@@ -105,6 +107,7 @@ def pytest_configure(config: Config) -> None:
 
 
 def pytest_unconfigure(config: Config) -> None:
+    """Give back what was opened for the time limit."""
     if LIMITS in config.stash:
         os.close(config.stash[LIMITS].stderr)
 
@@ -141,6 +144,7 @@ def _plain_reporter_where_sugar_breaks(config: Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pycollect_makemodule(module_path: Path, parent: Collector) -> Module | None:
+    """Collect a lesson as the engine reads it; None for other files."""
     course = parent.config.stash.get(COURSE, None)
     lesson = course.lesson_of(module_path) if course else None
     if lesson is None:
@@ -203,6 +207,7 @@ def pytest_runtest_setup(item: Item) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Judge a koan, and tell the verdict; None for other tests."""
     attempt = attempt_of(pyfuncitem)
     if attempt is None:
         return None

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from sensei import source
 from sensei.course import Course
-from sensei.lesson import Lesson, functions
+from sensei.lesson import Lesson, NotAsGiven, functions
 from sensei.notes import NotesError
 from sensei.review import PART
 from sensei.source import Function, Unreadable
@@ -95,20 +95,31 @@ def _koans(lesson: Lesson) -> list[str]:
 def reset(target: Target) -> None:
     """Write the koan or the lesson as it was given; raises ResetError."""
     lesson = target.lesson
-    if lesson.pristine is None:
-        solution = lesson.solution_path.relative_to(lesson.course.root).as_posix()
-        raise ResetError(
-            f"Without {solution} only git knows how it was: "
-            f"git restore {lesson.relative}"
-        )
-    given = lesson.pristine.text
+    given = _given(lesson)
     if target.koan:
         given = _with_one_koan(lesson, target.koan, given)
     write(lesson.path, with_ends_of(lesson.path, given).encode())
 
 
+def _given(lesson: Lesson) -> str:
+    """The lesson as it was given; raises ResetError."""
+    solution = lesson.solution_path.relative_to(lesson.course.root).as_posix()
+    try:
+        if lesson.pristine:
+            return lesson.pristine.text
+    except NotAsGiven as fault:  # whoever writes a course mends its notes
+        raise ResetError(f"{lesson.notes_path}: {fault.reason}") from None
+    except Unreadable as fault:
+        raise ResetError(
+            f"{solution}:{fault.line or 1}: Python can't read this ({fault.reason})."
+        ) from None
+    raise ResetError(
+        f"Without {solution} only git knows how it was: git restore {lesson.relative}"
+    )
+
+
 def with_ends_of(path: Path, text: str) -> str:
-    """A text with the line ends that a file has: some editors write \\r\\n."""
+    r"""A text with the line ends that a file has: some editors write \r\n."""
     is_windows = path.exists() and b"\r\n" in path.read_bytes()
     text = text.replace("\r\n", "\n")
     return text.replace("\n", "\r\n") if is_windows else text

@@ -226,6 +226,7 @@ def _wanted(course: Course, name: str | None) -> Iterator[tuple[Lesson, list[Koa
 
 
 def is_review(koan: Koan) -> bool:
+    """Whether a koan is one of those at the end of a lesson."""
     return koan.name.startswith(PREFIX)
 
 

@@ -12,7 +12,12 @@ import sys
 import unittest
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import (
+    AbstractContextManager,
+    ExitStack,
+    contextmanager,
+    nullcontext,
+)
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TextIO
@@ -107,31 +112,34 @@ def run(
     limits: Limits,
     function: Callable[..., object] | None = None,
     events: list[Event] | None = None,
+    around: AbstractContextManager[None] | None = None,
 ) -> Outcome:
     """Run a koan once, within its limits, and put global state back behind it.
 
     ``function`` is the koan as pytest has it; ``events`` takes in the story of it,
-    as the course tells it. Raises what is not the koan's doing: an interrupt from
-    the keyboard, a debugger that was left, the end of the run; NotImportable.
+    as the course tells it; ``around`` is open while it runs. Raises what is not the
+    koan's doing: an interrupt from the keyboard, a debugger that was left, the end of
+    the run; NotImportable.
     """
     call = function or attempt.callable()
     reports = _Reports(Outcome(attempt, arguments, limits), events)
     module = attempt.work.module
     course = attempt.koan.lesson.course
-    quiet = attempt.is_example or events is not None
+    quiet = attempt.is_example or events is not None or around is not None
     surroundings = [
         importable(module),
         _reporting_to(reports, vars(module)),
         course.kept(),
         _quiet() if quiet else _capped(limits.characters),
+        around or nullcontext(),
         time_limit(limits, attempt.filename, attempt.koan.name),
     ]
     if events is not None:
         surroundings.append(course.watch(attempt.filename, events))
     try:
-        with ExitStack() as around:
+        with ExitStack() as stack:
             for surrounding in surroundings:
-                around.enter_context(surrounding)
+                stack.enter_context(surrounding)
             call(**arguments)
     except NOT_THE_KOANS:
         raise

@@ -121,4 +121,5 @@ def binds(node: ast.AST) -> Iterator[tuple[str, str | None]]:
 
 
 def source_of(node: ast.ImportFrom) -> str:
+    """The module that is imported from, with the dots of a relative one."""
     return "." * node.level + (node.module or "")

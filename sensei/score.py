@@ -81,10 +81,12 @@ class Score:
 
 
 def got(cells: Sequence[Cell]) -> Fraction:
+    """The points that were got."""
     return points.total(cell.got for cell in cells)
 
 
 def most(cells: Sequence[Cell]) -> Fraction:
+    """The points that there are."""
     return points.total(cell.most for cell in cells)
 
 

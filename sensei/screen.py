@@ -289,8 +289,8 @@ def _offers(
     if step.tried and _reveals(step) and not request.reveal:
         answer = f"{request.command} --reveal" if request.command else "r"
         is_code = step.koan is not None and not step.koan.note.is_prediction
-        what = "the answer, and how it came about"
-        what = "a solution, beside what yours did" if is_code else what
+        story = ", and how it came about" if step.lesson.course.story else ""
+        what = "a solution, beside what yours did" if is_code else f"the answer{story}"
         yield answer, what
     stretches = progress.stretches
     here = [stretch.lesson for stretch in stretches].index(step.lesson)
@@ -375,9 +375,13 @@ def _rows(table: Table, width: int) -> Iterator[Line]:
 def _story(stretch: Stretch, verdict: Verdict, request: Request) -> Iterator[Line]:
     if not verdict.story or stretch.work is None or not request.story_rows:
         return
-    events = timeline.unpack(verdict.story)
-    room = request.picture_width - MARGIN
-    rows = timeline.draw(events, stretch.work.lines, room, request.story_rows)
+    events, lines = timeline.unpack(verdict.story), stretch.work.lines
+    room, most = request.picture_width - MARGIN, request.story_rows
+    if verdict.believed:
+        others = timeline.unpack(verdict.believed)
+        rows = timeline.beside(events, others, lines, room, most)
+    else:
+        rows = timeline.draw(events, lines, room, most)
     if not rows:
         return
     yield ()

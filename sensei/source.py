@@ -74,6 +74,7 @@ def parse(text: str) -> ast.Module:
 
 
 def syntax_reason(error: SyntaxError) -> str:
+    """Why Python can't read something, in words for a sentence."""
     if isinstance(error, TabError):
         return "tabs and spaces are mixed in its indentation"
     return error.msg or "it is not Python"

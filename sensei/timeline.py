@@ -61,6 +61,7 @@ def pack(events: Iterable[Event]) -> str:
 
 
 def unpack(text: str) -> list[Event]:
+    """Events from the text that ``pack`` made of them."""
     return [Event(*event) for event in json.loads(text)]
 
 
@@ -327,6 +328,95 @@ def _bar(value: float | None, largest: float, below: bool) -> str:
 
 def _times(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+# ------------------------------------------------------------- two, side by side
+
+Pair = tuple[_Row | None, _Row | None]
+PARTING = "  ← here they part", "  ←"  # and where there is less room
+BEFORE_PARTING = 3  # rows above the one where two stories part
+HEADS = "in fact", "if so"
+
+
+def beside(
+    events: Iterable[Event],
+    others: Iterable[Event],
+    source_lines: Sequence[str],
+    width: int,
+    most_rows: int = MOST_ROWS,
+) -> list[str]:
+    """What happened, and what would have happened if a belief were true, as lines.
+
+    Of a long story the rows around the one where the two part, which is marked.
+    """
+    both = [
+        [row for event in each for row in _rows(event)] for each in (events, others)
+    ]
+    pairs = _paired(*both)
+    parting = next((i for i, pair in enumerate(pairs) if _part(*pair)), len(pairs))
+    start = max(0, min(parting - BEFORE_PARTING, len(pairs) - most_rows))
+    shown = pairs[start : start + most_rows]
+    if not shown:
+        return []
+    rows = [real or other for real, other in shown]
+    either = [row for row in rows if row is not None]
+    columns = _beside(_column(["", *_names(either)]), _two_columns(shown))
+    longest = max(len(_code_of(row, source_lines)) for row in either)
+    room = width - len("9999    ") - len(columns[0])
+    fits = room - len(PARTING[0]) >= min(LEAST_CODE, longest)
+    mark = PARTING[0] if fits else PARTING[1]
+    least = min(LEAST_CODE_BY_WORDS, longest)
+    code = _code(either, source_lines, max(room - len(mark), least))
+    drawn = _beside(_column(["", *code]), columns)
+    if parting < len(pairs):
+        drawn[parting - start + 1] += mark
+    left = len(pairs) - start - len(shown)
+    first = [f"   … {_times(start, 'change')} before"] if start else []
+    last = [f"   … {_times(left, 'change')} more"] if left else []
+    return [_fitted(row.rstrip(), width) for row in [*first, *drawn, *last]]
+
+
+def _paired(rows: Sequence[_Row], others: Sequence[_Row]) -> list[Pair]:
+    """Rows of two stories, those of one line and name side by side.
+
+    Matched from the end: where a line did one thing more, it did that before.
+    """
+    rows, others, pairs = list(rows), list(others), list[Pair]()
+    while rows or others:
+        row, other = (side[-1] if side else None for side in (rows, others))
+        if row and other and _place(row) == _place(other):
+            pairs.append((rows.pop(), others.pop()))
+        elif row and _place(row) not in map(_place, others):
+            pairs.append((rows.pop(), None))
+        else:
+            pairs.append((None, others.pop()))
+    return pairs[::-1]
+
+
+def _place(row: _Row) -> tuple[int, str]:
+    return row.line, row.name
+
+
+def _part(row: _Row | None, other: _Row | None) -> bool:
+    return row is None or other is None or not _alike(row.after, other.after)
+
+
+def _alike(left: Value, right: Value) -> bool:
+    return value_text(left) == value_text(right)
+
+
+def _two_columns(pairs: Sequence[Pair]) -> list[str]:
+    sides = list(zip(*pairs, strict=True))
+    texts = [
+        [head, *("-" if row is None else value_text(row.after) for row in side)]
+        for head, side in zip(HEADS, sides, strict=True)
+    ]
+    widths = [max(map(len, side)) for side in texts]
+    sided = [
+        [f"{text:>{width}}" for text in side]
+        for side, width in zip(texts, widths, strict=True)
+    ]
+    return _beside(*sided)
 
 
 # --------------------------------------------------------------------- remarks

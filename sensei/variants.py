@@ -7,19 +7,19 @@ misconceptions apart. ``sensei review`` and a handout with numbers ask here.
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sensei import blanks, comparing, source
+from sensei import beliefs, blanks, comparing, source
 from sensei.attempt import Arguments, Attempt
+from sensei.beliefs import Sort
 from sensei.blanks import Fill
 from sensei.drawing import draw, form_of, text_of, why_not
 from sensei.lesson import Koan, Lesson, functions
-from sensei.running import run
+from sensei.running import Outcome, run
 from sensei.watchdog import Limits
 from sensei.work import Work
 
@@ -30,10 +30,13 @@ DIGITS = 4  # that matter, in a number of an answer
 
 @dataclass(frozen=True)
 class Trial:
-    """What a koan comes to: its answer, and what each belief would make of it."""
+    """What a koan comes to: its answer, and what each belief would make of it.
+
+    A belief that has several worlds is there more than once, with a number.
+    """
 
     answer: Any
-    beliefs: Mapping[str, Any]
+    beliefs: Mapping[tuple[str, int], Any]
 
 
 def find(
@@ -52,18 +55,34 @@ def find(
         text = draw(koan, candidate)
         if text is None:
             continue
-        answer = answer_of(koan, text, arguments, limits)
-        if answer is not None and is_alike(original.answer, answer, _is_exact(koan)):
-            told = _beliefs(attempt(koan, text), arguments, limits)
-            if keeps_apart(original, Trial(answer, told)):
-                return candidate
+        outcome = outcome_of(koan, text, arguments, limits)
+        if outcome and _is_sound(koan, original, outcome):
+            return candidate
     return None
+
+
+def _is_sound(koan: Koan, original: Trial, outcome: Outcome) -> bool:
+    is_other = is_alike(original.answer, found_by(outcome), _is_exact(koan))
+    return is_other and keeps_apart(original, _trial(outcome))
 
 
 def answer_of(koan: Koan, text: str, arguments: Arguments, limits: Limits) -> Any:
     """What a koan with this text finds where its blank is; None where it fails."""
+    outcome = outcome_of(koan, text, arguments, limits)
+    return found_by(outcome) if outcome else None
+
+
+def outcome_of(
+    koan: Koan, text: str, arguments: Arguments, limits: Limits
+) -> Outcome | None:
+    """What a koan with this text does; None where it fails."""
     outcome = run(attempt(koan, text), arguments, limits)
-    return outcome.checks[0].found if outcome.complete else None
+    return outcome if outcome.complete else None
+
+
+def found_by(outcome: Outcome) -> Any:
+    """What a prediction's koan found where its blank is."""
+    return outcome.checks[0].found
 
 
 _originals: dict[tuple[object, ...], Trial | None] = {}
@@ -75,14 +94,20 @@ def _original(
     text = text_of(koan)
     known = koan.lesson.name, koan.name, text, key
     if known not in _originals:
-        answer = answer_of(koan, text, arguments, limits)
-        told = (
-            _beliefs(attempt(koan, text), arguments, limits)
-            if answer is not None
-            else {}
-        )
-        _originals[known] = None if answer is None else Trial(answer, told)
+        outcome = outcome_of(koan, text, arguments, limits)
+        _originals[known] = _trial(outcome) if outcome else None
     return _originals[known]
+
+
+def _trial(outcome: Outcome) -> Trial:
+    """What a koan came to, and what it comes to in each world that a belief makes."""
+    attempt = outcome.attempt
+    attempt.work.outcomes.clear()  # another variant has been there
+    told = [b for b in beliefs.believed(outcome) if b.belief.sort is not Sort.READING]
+    names = [each.belief.name for each in told]
+    places = ((name, names[:i].count(name)) for i, name in enumerate(names))
+    values = (each.value for each in told)
+    return Trial(found_by(outcome), dict(zip(places, values, strict=True)))
 
 
 def attempt(koan: Koan, text: str) -> Attempt:
@@ -109,18 +134,6 @@ def _work(of: Lesson) -> Work:
 def _is_exact(koan: Koan) -> bool:
     form = form_of(koan)
     return form is None or form.read.is_exact
-
-
-def _beliefs(
-    attempt: Attempt, arguments: Arguments, limits: Limits
-) -> Mapping[str, Any]:
-    """What the koan finds in each world that a belief makes; {} where none is known."""
-    if importlib.util.find_spec("sensei.beliefs") is None:
-        return {}
-    found: Mapping[str, Any] = importlib.import_module("sensei.beliefs").answers(
-        attempt, arguments, limits
-    )
-    return found
 
 
 # ------------------------------------------------------------------------ the rules

@@ -60,11 +60,13 @@ class Verdict:
     """What became of a koan: the kind, a sentence for the learner, and where.
 
     ``line`` is in the koan's file, ``wrote`` the learner's fill, ``mistake`` the
-    diagnosis of a named mistake. The others are ""
-    unless they may be told: ``answer`` is what a wrong prediction should have
+    diagnosis of a named mistake, ``beliefs`` what a prediction would be right if (see
+    ``sensei.beliefs``), the one that is told first. The others are "" unless they may
+    be told: ``answer`` is what a wrong prediction should have
     been; ``table`` sets what a check found beside what it expected (see
-    ``partial``), ``story`` says how that came about (see ``timeline``), ``remarks``
-    where in it a wrong number was, a line each.
+    ``partial``), ``story`` says how that came about (see ``timeline``), ``believed``
+    how it would have by that belief, ``remarks`` where in the story a wrong number
+    was, a line each.
     """
 
     kind: Kind
@@ -72,9 +74,11 @@ class Verdict:
     line: int = 0
     wrote: str = ""
     mistake: str = ""
+    beliefs: tuple[str, ...] = ()
     answer: str = ""
     table: str = ""
     story: str = ""
+    believed: str = ""
     remarks: str = ""
 
     def properties(self) -> list[tuple[str, str]]:
@@ -90,7 +94,8 @@ class Verdict:
         for key, value in properties:
             if key == PROPERTY:
                 fields = json.loads(str(value))
-                return cls(**{**fields, "kind": Kind(fields["kind"])})
+                beliefs = tuple(fields.pop("beliefs", ()))
+                return cls(Kind(fields.pop("kind")), beliefs=beliefs, **fields)
         return None
 
 

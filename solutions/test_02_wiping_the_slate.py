@@ -78,8 +78,8 @@ def test_a_wipe_for_every_pixel(device):
 
 
 def test_four_attempts_to_wipe(device):
-    """Four pixels with the same feedback, and four attempts to wipe it. Then
-    the same penalty once more for each. What is on the four slates?"""
+    """Four pixels with the same feedback, and four attempts to wipe it. Then a
+    second penalty for each, towards 1.0. What is on the four slates?"""
     pixels = [torch.tensor([0.5], device=device, requires_grad=True) for _ in range(4)]
     for p in pixels:
         (p - 0.75).pow(2).backward()
@@ -92,9 +92,9 @@ def test_four_attempts_to_wipe(device):
         d.grad = 0
 
     for p in pixels:
-        (p - 0.75).pow(2).backward()
+        (p - 1.0).pow(2).backward()
 
-    assert [slate(p) for p in pixels] == [-0.5, -0.5, -0.5, -1.0]
+    assert [slate(p) for p in pixels] == [-1.0, -1.0, -1.0, -1.5]
 
 
 def test_five_calls(device):

@@ -75,34 +75,35 @@ def test_a_weight_without_its_bias(device):
 
 
 def test_who_was_wiped(device):
-    """The input x asks for a slope too. The optimizer was given w alone. (The slope
-    of x * w for x is w, and for w it is x.) What is on the slates after two passes?"""
+    """The input x asks for a slope too. The optimizer was given w alone. The second
+    loss is four times the first, x * w. (The slope of x * w for x is w, and for w it
+    is x.) What is on the slates after two passes?"""
     x = torch.tensor(2.0, device=device, requires_grad=True)
     w = torch.tensor(3.0, device=device, requires_grad=True)
     optimizer = torch.optim.SGD([w], lr=0.1)
-    for _ in range(2):
+    for factor in (1.0, 4.0):
         optimizer.zero_grad()
-        (x * w).backward()
+        (factor * x * w).backward()
 
-    assert {"x": slate(x), "w": slate(w)} == {"x": 6.0, "w": 2.0}
+    assert {"x": slate(x), "w": slate(w)} == {"x": 15.0, "w": 8.0}
 
 
 def test_three_steps_each(device):
-    """p and q start at 0.0 and take three steps; the slope of each backward()
-    is 1, lr is 1. Only q is ever wiped. Where are they after each step?
+    """p and q start at 0.0 and take three steps, with lr 1. Both get the slopes 1, 2
+    and 4. Only q is ever wiped. Where are they after each step?
     Write {"p": [...], "q": [...]}."""
     p = torch.tensor(0.0, device=device, requires_grad=True)
     q = torch.tensor(0.0, device=device, requires_grad=True)
     optimizer = torch.optim.SGD([p, q], lr=1.0)
     path = {"p": [], "q": []}
-    for _ in range(3):
+    for slope in (1.0, 2.0, 4.0):
         q.grad = None
-        (p + q).backward()
+        (slope * (p + q)).backward()
         optimizer.step()
         path["p"].append(p.item())
         path["q"].append(q.item())
 
-    assert path == {"p": [-1.0, -3.0, -6.0], "q": [-1.0, -2.0, -3.0]}
+    assert path == {"p": [-1.0, -4.0, -11.0], "q": [-1.0, -3.0, -7.0]}
 
 
 def test_four_places_for_the_wipe(device):

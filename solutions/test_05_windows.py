@@ -65,36 +65,38 @@ def test_one_wipe_a_window(device):
 
 
 def test_ten_batches_four_a_window(device):
-    """Each of ten micro-batches adds a quarter to the slate. At the end: how many
-    steps were taken, where is p, and what is on its slate?"""
+    """Each of ten micro-batches adds a quarter of its slope to the slate. At the end:
+    how many steps were taken, where is p, and what is on its slate?"""
     p = torch.tensor(0.0, device=device, requires_grad=True)
     optimizer = torch.optim.SGD([p], lr=1.0)
     steps = 0
-    for i in range(10):
-        (p / 4).backward()
+    slopes = [1.0, 2.0, 1.0, 4.0, 1.0, 2.0, 1.0, 4.0, 3.0, 1.0]
+    for i, slope in enumerate(slopes):
+        (slope * p / 4).backward()
         if (i + 1) % 4 == 0:
             optimizer.step()
             optimizer.zero_grad()
             steps += 1
 
-    assert [steps, p.item(), slate(p)] == [2, -2.0, 0.5]
+    assert [steps, p.item(), slate(p)] == [2, -4.0, 1.0]
 
 
 def test_three_epochs_of_five(device):
-    """Five micro-batches an epoch, each adds 1, a step after the fourth.
-    What does step() find on the slate in epoch one, two and three?"""
+    """Five micro-batches an epoch, and a step after the fourth. The first four add 1
+    each, the fifth adds 3. What does step() find on the slate in epoch one, two and
+    three?"""
     p = torch.tensor(0.0, device=device, requires_grad=True)
     optimizer = torch.optim.SGD([p], lr=1.0)
     found = []
     for epoch in range(3):
-        for i in range(5):
-            (1.0 * p).backward()
+        for i, slope in enumerate([1.0, 1.0, 1.0, 1.0, 3.0]):
+            (slope * p).backward()
             if (i + 1) % 4 == 0:
                 found.append(slate(p))
                 optimizer.step()
                 optimizer.zero_grad()
 
-    assert found == [4.0, 5.0, 5.0]
+    assert found == [4.0, 7.0, 7.0]
 
 
 def test_no_batch_left_behind(device):

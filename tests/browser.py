@@ -65,7 +65,7 @@ class Browser:
 
         self._process = subprocess.Popen(
             command,
-            preexec_fn=rewire,
+            preexec_fn=rewire,  # noqa: PLW1509 (it moves descriptors only)
             close_fds=False,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

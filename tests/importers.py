@@ -213,7 +213,13 @@ def blackboard(data: bytes, usernames: set[str], columns: dict[str, str]) -> Imp
     if "Username" not in header:
         raise Refused("no Username")
     done = Import()
-    own = ("Last Name", "First Name", "Username", "Student ID", "Last Access")
+    own: tuple[str, ...] = (
+        "Last Name",
+        "First Name",
+        "Username",
+        "Student ID",
+        "Last Access",
+    )
     own += ("Availability", "Grading Notes", "Notes Format", "Feedback to Learner")
     marked = {}
     for i, name in enumerate(header):
@@ -227,9 +233,9 @@ def blackboard(data: bytes, usernames: set[str], columns: dict[str, str]) -> Imp
         if who not in usernames:
             done.strangers.append(who)
             continue
-        for i, number in marked.items():
+        for i, column in marked.items():
             if row[i]:
-                done.marks[f"{who} {number}"] = row[i]
+                done.marks[f"{who} {column}"] = row[i]
         if "Feedback to Learner" in header:
             done.comments[who] = row[header.index("Feedback to Learner")]
     return done

@@ -14,6 +14,7 @@ import types
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import torch
@@ -67,7 +68,7 @@ class Lesson:
         return allowed.refusal(fill, self.scope(name), FREE)
 
 
-def filled(blanked: object, solved: object) -> list[ast.AST]:
+def filled(blanked: object, solved: Any) -> list[ast.AST]:
     """What stands in a solved tree where the other has its blank."""
     if isinstance(blanked, ast.Name) and blanked.id == "__":
         return [solved]
@@ -90,7 +91,9 @@ LESSONS = {
 }
 SOLVED = {
     path.stem: {
-        n.name: n for n in ast.parse(path.read_text("utf-8")).body if hasattr(n, "name")
+        n.name: n
+        for n in ast.parse(path.read_text("utf-8")).body
+        if isinstance(n, ast.FunctionDef)
     }
     for path in (ROOT / "solutions").rglob("test_*.py")
 }
@@ -416,8 +419,17 @@ def test_it(device):
 
     assert train(2) == 2
 """
+
+
+def scope_in(lesson: str) -> Scope:
+    """The scope of the last function of a lesson."""
+    body = ast.parse(lesson).body
+    assert isinstance(body[-1], ast.FunctionDef)
+    return scope_of(body, body[-1])
+
+
 TREE = ast.parse(LESSON)
-SCOPE = scope_of(TREE.body, TREE.body[-1])
+SCOPE = scope_in(LESSON)
 
 
 def refused(text: str) -> Refusal | None:
@@ -925,9 +937,8 @@ def test_what_else_may_run(text):
 
 def test_a_name_of_the_koan_is_no_class_of_the_lesson():
     lesson = "class Half: pass\ndef test_it(Half):\n    x = __"
-    body = ast.parse(lesson).body
-    scope = scope_of(body, body[-1])
-    assert allowed.refusal(fill_of("Half", is_expression=True), scope, FREE) is None
+    fill = fill_of("Half", is_expression=True)
+    assert allowed.refusal(fill, scope_in(lesson), FREE) is None
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="the syntax of Python 3.12")
@@ -1064,9 +1075,10 @@ def identifiers(node: ast.AST) -> Iterator[str]:
 def globals_used(fill: Fill) -> set[str]:
     """By Python's own reckoning: the names that a fill takes from outside its koan."""
     lesson = ast.parse(LESSON)
-    loop = lesson.body[-1].body[-2].body[1]
+    koan: Any = lesson.body[-1]
+    loop = koan.body[-2].body[1]
     assert isinstance(loop, ast.For)
-    loop.body[1:] = fill.nodes
+    loop.body[1:] = cast("tuple[ast.stmt, ...]", fill.nodes)
     source = ast.unparse(ast.fix_missing_locations(lesson))
     compile(source, "<fill>", "exec")
     tables = [symtable.symtable(source, "<fill>", "exec")]
@@ -1265,7 +1277,7 @@ def at_hand() -> Iterator[object]:
     yield from (torch.float32, torch.device("cpu"), torch.finfo(), torch.Size([1]))
     yield from (torch.func.grad(sum), torch.relu, torch.strided, slate, lambda: 0)
     yield from (caught, caught.value, AttributeError("x", name="x", obj=p), Exception)
-    yield from (pytest.raises(ValueError), pytest.approx(1), (x for x in ()), iter([]))
+    yield from (pytest.raises(KeyError), pytest.approx(1), (x for x in "x"), iter([]))
     yield from (
         [],
         {},

@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from types import CodeType
+from typing import Any
 
 import pytest
 
@@ -149,7 +150,7 @@ def test_an_error_of_a_check_is_told_where_plain_python_tells_it(check):
     text = head + CODE.replace("len(items) == 3", check)
     koan = koan_of(text, "for i in range(3):\n    __")
     outcome = outcome_of(koan, "items.append(i)")
-    names: dict[str, object] = {}
+    names: dict[str, Any] = {}
     exec(compile(text, "<plain>", "exec"), names)
     with pytest.raises((TypeError, ZeroDivisionError)) as caught:
         names["test_it"]()

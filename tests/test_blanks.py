@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -408,7 +409,8 @@ def noisy(draw, source: str) -> str:
             at, ast.parse(draw(st.sampled_from(["print()", "print(a, 1)"]))).body[0]
         )
     if draw(st.booleans()):
-        tree.body[0].body.insert(0, ast.parse("'Says.'").body[0])
+        function: Any = tree.body[0]
+        function.body.insert(0, ast.parse("'Says.'").body[0])
     lines = ast.unparse(ast.fix_missing_locations(tree)).split("\n")
     ends = st.sampled_from(["", "   ", "  # why", "\n", "\n# __ == ...\n"])
     return "".join(line + draw(ends) + "\n" for line in lines)

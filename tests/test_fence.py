@@ -93,7 +93,7 @@ def forge(words):
     os.write(mine["report_pipe"].sink, (mine["token"] + "\\n" + words + "\\n").encode())
     os._exit(0)
 def verdicts(kind, **more):
-    report = dict(kind=kind, sentence="So there.", mistake="")
+    report = dict(kind=kind, sentence="So there.", mistake="", beliefs=[])
     return json.dumps(dict(reports=[report], **more))
 """
 
@@ -329,17 +329,19 @@ ATTACKS = {
     "a report that is ungraded": """forge(verdicts("ungraded"))""",
     "a report of a fault": """forge(json.dumps(dict(how="fault", what="bad luck")))""",
     "a report of two": """forge(json.dumps(dict(reports=[dict(kind="passed",
-        sentence="", mistake="")] * 2)))""",
+        sentence="", mistake="", beliefs=[])] * 2)))""",
     "a report that is no JSON": """forge("{")""",
     "a report too deep": """forge("[" * 100_000)""",
     "a report too long": """
         forge(json.dumps(dict(reports=[dict(kind="failed", sentence="x" * 7 * 2**20,
-                                            mistake="y" * 100)])))""",
+                                            mistake="y" * 100, beliefs=[])])))""",
     "a report in no characters": """
         forge(json.dumps(dict(reports=[dict(kind="failed", mistake="",
-            sentence="\\ud800 \\x00 \\x1b[2J")])))""",
+            beliefs=[], sentence="\\ud800 \\x00 \\x1b[2J")])))""",
     "no report of this kind": """forge(json.dumps(dict(reports=[dict(kind=["passed"],
-        sentence=0, mistake=None)])))""",
+        sentence=0, mistake=None, beliefs=[])])))""",
+    "a report of a belief that no course has": """forge(json.dumps(dict(reports=[
+        dict(kind="failed", sentence="", mistake="", beliefs=["<b>Buy now"])])))""",
     "the engine turned": """
         from sensei import comparing, judge, verdicts as v
         comparing.holds = lambda *_: True
@@ -638,8 +640,9 @@ def test_a_grader_that_is_killed_leaves_no_process_and_no_folder(prefix, tmp_pat
 def is_at_it(pid: str) -> bool:
     """A worker in the answer: it sleeps, in a session that is its own."""
     with contextlib.suppress(OSError):
-        cpu = os.sched_getaffinity(int(pid)) and Path(f"/proc/{pid}/stat").read_text()
-        parent = int(cpu.rpartition(")")[2].split()[1])
+        os.sched_getaffinity(int(pid))
+        stat = Path(f"/proc/{pid}/stat").read_text()
+        parent = int(stat.rpartition(")")[2].split()[1])
         waits = Path(f"/proc/{pid}/syscall").read_text().split()[0] in ("230", "115")
         line = Path(f"/proc/{parent}/cmdline").read_bytes()
         return waits and b"sensei.grading.warm" in line
@@ -704,7 +707,7 @@ def inside(target: Callable[[], object], folder: str | None = None, **more) -> s
 
 def test_what_an_answer_needs_is_there():
     def target():
-        import this_is_nowhere_else  # noqa: F401
+        import this_is_nowhere_else  # type: ignore[import-not-found]  # noqa: F401
 
     def imports():
         import colorsys

@@ -267,7 +267,7 @@ def test_links_are_not_followed(tmp_path):
     assert submission.refused == {NAMES[0]: said}
     assert sorted(submission.troubles) == [f"loop, more: {said}", f"{ONE}: {said}"]
     links = {ONE: b"/etc/passwd"}
-    data = bytearray(zipped(links))
+    data = zipped(links)
     (tmp_path / "z.zip").write_bytes(_as_link(data))
     assert find(tmp_path / "z.zip").refused == {NAMES[0]: said}
 

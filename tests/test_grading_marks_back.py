@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+from typing import Any
 
 import exported_rosters as exported
 import importers
@@ -87,7 +88,11 @@ def test_moodle_takes_the_marks_of_who_handed_in(sheet):
 
 def test_moodle_in_german_is_scaled_and_has_a_point(sheet):
     done = sheet(exported.MOODLE_GERMAN, {"4117": mark(31), "4118": mark(20)})
-    german = {"names": importers.GERMAN, "word": "Teilnehmer/in", "decimal": ","}
+    german: dict[str, Any] = {
+        "names": importers.GERMAN,
+        "word": "Teilnehmer/in",
+        "decimal": ",",
+    }
     taken = importers.moodle(done.data, class_of_moodle(100), **german)
     assert taken.marks == {"4117": "50.00", "4118": "32.26"}
     assert set(taken.comments) == {"4118"}  # Moodle's, and this file never had it
@@ -392,7 +397,9 @@ def test_two_files_down_and_one_up(sheet, tmp_path, names, text, taken):
     with zipfile.ZipFile(tmp_path / "download.zip", "w") as download:
         for name in names:
             download.writestr(name, "x")
-    hand_ins = open_export(tmp_path / "download.zip", lambda name: "test_0" in name)
+    hand_ins = open_export(
+        tmp_path / "download.zip", lambda name: name if "test_0" in name else ""
+    )
     (tmp_path / "roster.csv").write_text(text, "utf-8")
     matched = matching.match(hand_ins, roster.read(tmp_path / "roster.csv"))
     assert not matched.needs

@@ -193,7 +193,7 @@ def test_right_answers_are_there_only_when_asked_for(graded):
 def test_a_wrong_answer_that_gives_the_right_one_away_is_not_shown(right, wrong):
     """Case 43: right but for its brackets."""
     made = Made(an_assignment("01 one"))
-    made.assignment.koans[0].solution.text = right
+    made.assignment.koans[0].solution.text = right  # type: ignore[misc]
     made.assignment.right["test_one"] = right
     for n in range(3):
         kind = "refused" if "(" in wrong else "wrong"
@@ -220,7 +220,7 @@ def test_a_wrong_answer_that_gives_the_right_one_away_is_not_shown(right, wrong)
 )
 def test_other_wrong_answers_are_shown(right, wrong):
     made = Made(an_assignment("01 one"))
-    made.assignment.koans[0].solution.text = right
+    made.assignment.koans[0].solution.text = right  # type: ignore[misc]
     assert not brackets.gives_away(made.assignment.koans[0], wrong)
 
 

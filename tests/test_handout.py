@@ -339,6 +339,25 @@ def test_this_course_works_as_a_handout(tmp_path, monkeypatch):
     assert code == 0 and f"all {most:g} of {most:g}" in told, told
 
 
+@pytest.mark.parametrize("own", ["", '\n[project]\ndependencies = ["numpy"]\n'])
+def test_a_course_that_is_no_package_can_be_installed_all_the_same(tiny, give, own):
+    """`pip install -e .` is what a learner types, and `sensei` what she is told of."""
+    path = tiny.root / "pyproject.toml"
+    path.write_text(path.read_text("utf-8") + own, "utf-8")
+    root = give().root
+    table = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
+    ours = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    [needed] = [one for one in ours["dependencies"] if one.startswith("pytest>")]
+    project = table["project"]
+    assert project["name"] and project["version"]
+    assert project["requires-python"] == ours["requires-python"]
+    assert project["scripts"] == ours["scripts"]
+    assert project["dependencies"] == (["numpy"] if own else [needed])
+    packages = table["tool"]["setuptools"]["packages"]
+    folders = {path.parent for path in (root / "sensei").rglob("*.py")}
+    assert {root / one.replace(".", "/") for one in packages} == folders
+
+
 # ------------------------------------------------------------------ handing in
 
 

@@ -109,7 +109,7 @@ def test_a_wrong_prediction_is_wrong_and_never_shows_the_answer(text, fill):
     "fill", ["values", "[v + 1 for v in values]", "check(values)", "values[0]"]
 )
 def test_a_prediction_that_peeks_is_refused_and_not_run(fill):
-    ran = []
+    ran: list[object] = []
     verdict = verdict_of(PREDICTION, fill, check=ran.append)
     assert (verdict.kind, verdict.wrote) == (Kind.REFUSED, fill)
     assert verdict.line == line_of(PREDICTION, "assert")
@@ -271,7 +271,7 @@ def test_the_first_mistake_that_fits_is_told_with_the_entries_that_do_not_hold()
 @pytest.mark.parametrize("thing", [len, int, object()], ids=range(3))
 def test_an_attribute_of_a_module_is_a_mistake_by_its_name(thing):
     kinds = ModuleType("kinds")
-    kinds.thing, kinds.other = thing, 1
+    vars(kinds).update(thing=thing, other=1)
     mistakes = {"kinds.other": "Other.", "kinds.thing": "A thing."}
     verdict = verdict_of(PREDICTION, "kinds.thing", mistakes, kinds=kinds)
     if verdict.kind is not Kind.REFUSED:

@@ -105,6 +105,13 @@ quick = settings(max_examples=80, deadline=None, database=None)
             [(1, 2), [3]],
             "In place of entry 2, a list of 2 is asked for.",
         ),
+        # that a list is empty would be the answer
+        (
+            [[1, 2], []],
+            [[1, 2], [3]],
+            "In place of entry 2, a list of another length is asked for.",
+        ),
+        ([[1, 2], []], [[1, 2], 3], "In place of entry 2, a list is asked for."),
         ([1, 2], [1, [2]], "In place of entry 2, one value is asked for, not a list."),
         # a dict is told by its keys
         ({"a": 1, "b": 2}, {"b": 2, "a": 3}, 'Entry "a" does not hold.'),
@@ -167,7 +174,7 @@ def test_exactly_the_wrong_entries_are_named(rows):
 def test_truth_values_are_never_told_one_by_one(pairs):
     """The sentence is the same wherever the wrong ones stand."""
     sentences = {
-        which_hold(*(list(side) for side in zip(*order, strict=True)))
+        which_hold([found for found, _ in order], [guess for _, guess in order])
         for order in (pairs, pairs[::-1], sorted(pairs))
     }
     right = sum(a == b for a, b in pairs)

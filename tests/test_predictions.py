@@ -9,6 +9,7 @@ import math
 import re
 import sys
 from types import ModuleType
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -37,7 +38,7 @@ def module(**content: object) -> ModuleType:
     return made
 
 
-def same(left: object, right: object) -> bool:
+def same(left: Any, right: Any) -> bool:
     """Equal, of the same types all the way down, and nan is nan."""
     if type(left) is not type(right):
         return False
@@ -258,7 +259,7 @@ def test_attributes_that_are_no_plain_value_are_refused(text):
         nothing=None,
     )
     assert "can't be used in a prediction" in refusal(text, torch=torch)
-    torch.lazy = Lazy()
+    vars(torch)["lazy"] = Lazy()
     assert "can't be used in a prediction" in refusal("torch.lazy.trouble", torch=torch)
 
 
@@ -321,7 +322,7 @@ def test_what_might_equal_everything_is_refused_at_any_depth():
 
 @pytest.mark.parametrize("text", ["(yield)", "(yield from [1])", "(await x)"])
 def test_what_only_a_function_may_hold_is_refused(text):
-    [function] = ast.parse(f"async def f(): {text}").body
+    function: Any = ast.parse(f"async def f(): {text}").body[0]
     with pytest.raises(Refused, match="does not belong"):
         predictions.evaluate(function.body[0].value, {})
 

@@ -10,11 +10,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sensei import processes
-from sensei.processes import Pipe, describe, fork, spawn
+from sensei.processes import Pipe, Process, describe, fork, spawn
 
 if sys.platform != "linux":
     pytest.skip("forks are for Linux only", allow_module_level=True)
@@ -26,7 +27,7 @@ LONG = 600.0
 @pytest.fixture
 def started():
     """Takes the processes of a test; ends them, whatever happens."""
-    ours = []
+    ours: list[Process] = []
     yield ours
     for process in ours:
         process.kill()
@@ -72,7 +73,7 @@ def kill_myself(number: int) -> int:
 ENDINGS = {
     "nothing": (lambda: 0, 0, "ended Python itself (exit code 0)"),
     "a code": (lambda: 3, 3, "ended Python itself (exit code 3)"),
-    "an exception": (lambda: [][0], 1, "ended Python itself (exit code 1)"),
+    "an exception": (lambda: int("x"), 1, "ended Python itself (exit code 1)"),
     "sys.exit": (lambda: sys.exit(4), 1, "ended Python itself (exit code 1)"),
     "os._exit": (lambda: os._exit(5), 5, "ended Python itself (exit code 5)"),
     "a crash": (lambda: kill_myself(11), -11, "made Python itself crash (signal SIG"),
@@ -265,7 +266,7 @@ def test_a_spawned_python(started, tmp_path):
         "utf-8",
     )
     pipe = Pipe(100)
-    rest = {"stdout": pipe.sink, "env": environment()}
+    rest: dict[str, Any] = {"stdout": pipe.sink, "env": environment()}
     started.append(spawn([str(file)], "ümlaut", **rest))
     assert end_of(started[0]) == 7
     started.append(spawn([str(file), "long"], **rest))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from sensei.cli import main
@@ -120,6 +122,34 @@ def test_a_file_that_python_cannot_read_is_left_alone(filled, capsys):
     said = capsys.readouterr().err
     assert f"koans/test_01_two_names.py:{broken.count(chr(10))}: " in said
     assert "sensei reset 01" in said
+
+
+@pytest.mark.parametrize(
+    ("asks", "said"),
+    [
+        ("assert y == __", "[test_a_sum]: in the solution: expected here: "),
+        ("__", "[test_a_sum]: in the solution: `__` is there more than once, at lines"),
+    ],
+)
+def test_notes_that_do_not_fit_the_solution(filled, asks, said, capsys):
+    """Whoever writes a course sees this one first, so it is a sentence."""
+    solved = first(filled).read_text("utf-8")
+    notes = first(filled).with_suffix(".toml")
+    text = re.sub("(?<=^asks = ).*", repr(asks), notes.read_text("utf-8"), flags=re.M)
+    notes.write_text(text, "utf-8")
+    assert main(["reset", "01", "--yes"]) == 2
+    assert f"{notes}: {said}" in capsys.readouterr().err
+    assert first(filled).read_text("utf-8") == solved
+
+
+def test_a_solution_that_python_cannot_read(filled, capsys):
+    solution = filled.root / "solutions" / first(filled).name
+    solution.write_text("def test_a_sum(:\n", "utf-8")
+    assert main(["reset", "01", "--yes"]) == 2
+    said = f"{solution.relative_to(filled.root)}:1: Python can't read this"
+    assert said in capsys.readouterr().err
+    assert main(["score"]) == 2  # and so do the others
+    assert said in capsys.readouterr().err
 
 
 def test_a_name_that_is_nobodys(filled, capsys):

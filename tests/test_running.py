@@ -10,6 +10,7 @@ import traceback
 import warnings
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from one_lesson import COURSE, LIMITS, attempt_of, judged, koan_of, line_of, outcome_of
 from sensei import judge
-from sensei.attempt import IN_THE_FILL, REPORT
+from sensei.attempt import IN_THE_FILL, REPORT, Attempt
 from sensei.lesson import Koan
 from sensei.running import UNKNOWN, Check, Outcome, Raised, run
 from sensei.verdicts import Kind
@@ -46,7 +47,7 @@ def prediction(body: str, asked: str, right: str = "1") -> Koan:
     return koan_of(text, f"assert {asked} == __")
 
 
-def found(koan: Koan, fill: str = "0", **names: object) -> object:
+def found(koan: Koan, fill: str = "0", **names: Any) -> Any:
     """What the one check of a prediction finds."""
     [check] = outcome_of(koan, fill, **names).checks
     return check.found
@@ -305,6 +306,7 @@ def test_tracebacks_show_the_text_that_ran_though_the_file_was_edited(tmp_path):
     mark = "# \x0c \u2028\n"
     text = mark + CODE.replace("items.append(i)", "items.append(1 / 0)")
     attempt = Work(KOAN.lesson, text.encode(), str(path)).attempt(KOAN)
+    assert isinstance(attempt, Attempt)
     path.write_text("something\nelse\n" * 20)
     linecache.checkcache()
     error = run(attempt, {}, LIMITS).raised.error

@@ -141,6 +141,7 @@ def _run(course: Path, folders: Sequence[Path]) -> list[dict[str, dict[str, obje
         capture_output=True,
         text=True,
         timeout=900,
+        check=False,
     )
     assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
     results: list[dict[str, dict[str, object]]] = json.loads(
@@ -166,6 +167,7 @@ def _grade(
         capture_output=True,
         text=True,
         timeout=900,
+        check=False,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     results = json.loads((out / "results.json").read_text("utf-8"))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sensei import source
 from sensei.lesson import Lesson
-from sensei.source import Unreadable, decode, lines_of, parse_pieces
+from sensei.source import Function, Unreadable, decode, lines_of, parse_pieces
 from sensei.work import Work
 from this_course import LESSONS
 
@@ -179,7 +179,9 @@ def test_a_single_slip_in_a_koan_loses_that_koan_and_no_other(lesson: Lesson):
     assert lesson.pristine
     lines = lines_of(lesson.pristine.solution)
     [whole] = parse_pieces(lesson.pristine.solution)
-    koans = [n for n in whole.body if getattr(n, "name", "") in lesson.koans]
+    koans = [
+        n for n in whole.body if isinstance(n, Function) and n.name in lesson.koans
+    ]
     count = 0
     for function in koans:
         first, last = function.lineno - 1, function.end_lineno

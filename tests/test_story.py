@@ -313,16 +313,16 @@ def test_step_and_wipe_of_two_pixels():
         ("p", 0.0, -1.0),
         ("q", 0.0, -1.0),
     ]
-    assert hows(events, "p")[-1] == (-6.0, "step() found 3")
-    assert hows(events, "q")[-1] == (-3.0, "step() found 1")
+    assert hows(events, "p")[-1] == (-11.0, "step() found 7")
+    assert hows(events, "q")[-1] == (-7.0, "step() found 4")
 
 
 def test_what_the_steps_of_windows_found():
     events = of_solution("05", "test_three_epochs_of_five")
     assert [how for _, how in hows(events, "p")] == [
         "step() found 4",
-        "step() found 5",
-        "step() found 5",
+        "step() found 7",
+        "step() found 7",
     ]
 
 

@@ -120,7 +120,7 @@ def test_the_blank_stands_where_a_blank_may(koan: Koan) -> Iterator[str]:
     function = koan.pristine
     [blank] = blanks.find_blanks(function)
     parents = {c: p for p in ast.walk(function) for c in ast.iter_child_nodes(p)}
-    above = [blank]
+    above: list[ast.AST] = [blank]
     while above[-1] is not function:
         above.append(parents[above[-1]])
     if [argument.arg for argument in function.args.args] != ["device"]:

@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from one_lesson import LIMITS, koan_of
-from sensei import drawing, literals, variants
+from sensei import beliefs, drawing, literals, variants
 from sensei.drawing import draw, text_of, variant, why_not
 from sensei.lesson import Koan
 from sensei.variants import Trial, find, is_alike, keeps_apart
+from this_course import KOANS
 
 quick = settings(max_examples=40, deadline=None, database=None)
 seeds = st.integers(0, 10**9)
@@ -251,14 +252,35 @@ def test_a_tolerance_lets_tenths_in_but_no_thirds():
     assert not is_alike(0.6, 1 / 3, is_exact=False)
 
 
+def trial(answer: float, **beliefs: float) -> Trial:
+    return Trial(answer, {(name, 0): value for name, value in beliefs.items()})
+
+
 def test_beliefs_that_were_told_apart_have_to_be():
-    before = Trial(1.0, {"adds": 1.0, "replaces": 2.0, "averages": 3.0, "twice": 3.0})
-    same = {"adds": 5.0, "replaces": 6.0, "averages": 7.0, "twice": 8.0}
-    assert keeps_apart(before, Trial(5.0, same))
-    assert not keeps_apart(before, Trial(5.0, {**same, "replaces": 5.0}))
-    assert not keeps_apart(before, Trial(5.0, {**same, "replaces": 7.0}))
-    assert not keeps_apart(before, Trial(5.0, {"replaces": 6.0}))
-    assert keeps_apart(Trial(1.0, {}), Trial(5.0, {}))
+    before = trial(1.0, replaces=2.0, averages=3.0, twice=3.0)
+    assert keeps_apart(before, trial(5.0, replaces=6.0, averages=7.0, twice=8.0))
+    assert keeps_apart(before, trial(5.0, replaces=6.0, averages=7.0, twice=7.0))
+    assert not keeps_apart(before, trial(5.0, replaces=5.0, averages=7.0, twice=8.0))
+    assert not keeps_apart(before, trial(5.0, replaces=7.0, averages=7.0, twice=8.0))
+    assert not keeps_apart(before, trial(5.0, replaces=6.0))
+    assert keeps_apart(trial(1.0), trial(5.0, replaces=6.0))
+
+
+@quick
+@given(seeds)
+def test_a_variant_of_this_course_tells_the_same_beliefs_apart(seed):
+    [koan] = [k for k in KOANS if k.name == "test_a_log_of_three_passes"]
+    arguments = {"device": "cpu"}
+    found = find(koan, seed, arguments, LIMITS)
+    assert found is not None
+    trials = []
+    for text in (text_of(koan), draw(koan, found) or ""):
+        outcome = variants.outcome_of(koan, text, arguments, LIMITS)
+        assert outcome
+        outcome.attempt.work.outcomes.clear()
+        told = beliefs.believed(outcome)
+        trials.append({str(b.value): b.belief.name for b in told if b.world})
+    assert len(trials[1]) >= len(trials[0]) > 2
 
 
 def test_a_lesson_without_its_solution_has_none():

@@ -713,6 +713,7 @@ def once(tiny, *arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         encoding="utf-8",
         timeout=PATIENCE,
+        check=False,
     )
 
 

@@ -11,6 +11,7 @@ import sys
 import textwrap
 import time
 from fractions import Fraction
+from typing import Any
 
 import pytest
 import torch
@@ -125,7 +126,11 @@ def test_a_worker_may_be_any_function(monkeypatch, method):
     """
     context = multiprocessing.get_context(method)
     monkeypatch.setattr(workers, "_context", lambda: context)
-    names = {"torch": torch, "own": own_of, "on_two_ranks": workers.on_two_ranks}
+    names: dict[str, Any] = {
+        "torch": torch,
+        "own": own_of,
+        "on_two_ranks": workers.on_two_ranks,
+    }
     exec(compile(INSIDE, "<an example>", "exec"), names)
     assert names["run"](5, step=2) == [[[7], [5], 1], [[9, 7], [5], 2]]
 

@@ -22,8 +22,9 @@ from sensei.watchdog import Limits
 from sensei.work import Work
 
 ROOT = Path(__file__).parent.parent
-COURSE = Course.load(ROOT)
-assert COURSE is not None
+_loaded = Course.load(ROOT)
+assert _loaded is not None
+COURSE = _loaded
 COURSE.find_helpers()
 LESSONS = COURSE.lessons
 KOANS = tuple(koan for lesson in LESSONS for koan in lesson.koans.values())

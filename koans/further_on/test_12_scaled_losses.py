@@ -51,13 +51,13 @@ def test_the_first_pixel_again(device):
 
 
 def test_two_calls_of_unscale(device):
-    """Two micro-batches of slope 3, a scale of 64. unscale_ is called twice, and
+    """Two micro-batches of slopes 3 and 5, a scale of 64. unscale_ is called twice, and
     raises the second time. What is on the slate before, between and after?"""
     p = torch.tensor(0.0, device=device, requires_grad=True)
     optimizer = torch.optim.SGD([p], lr=1.0)
     scaler = torch.amp.GradScaler(device, init_scale=64.0)
-    for _ in range(2):
-        scaler.scale(3.0 * p).backward()
+    for slope in (3.0, 5.0):
+        scaler.scale(slope * p).backward()
     found = [slate(p)]
     scaler.unscale_(optimizer)
     found.append(slate(p))

@@ -63,6 +63,7 @@ class Unusable(Exception):
 
 
 def is_hidden(name: str) -> bool:
+    """Whether a name is that of something that nobody handed in on purpose."""
     return name.startswith((".", "~$")) or name in NOT_SEARCHED
 
 

@@ -110,6 +110,7 @@ class Assignment:
 
 
 def pristine(lesson: Lesson) -> bytes:
+    """A lesson's file as it was given."""
     assert lesson.pristine is not None
     return lesson.pristine.text.encode()
 

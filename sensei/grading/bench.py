@@ -12,6 +12,7 @@ import resource
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sensei import diagnosis, judge
 from sensei.attempt import Arguments, Attempt
@@ -27,7 +28,7 @@ ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 OUTCOMES = frozenset(
     (Kind.PASSED, Kind.WRONG, Kind.FAILED, Kind.ERROR, Kind.REFUSED, Kind.TIMEOUT)
 )
-Report = dict[str, str]
+Report = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Ready:
 class Bench:
     """Raises what the import of a lesson raises; CourseError for an odd parameter.
 
+    ``beliefs`` are those of the course, with the koan that each is about;
     ``starting`` and ``skipping`` are the places of koans that start processes, and
     that skip themselves, as ``warm_up`` saw their solutions do.
     """
@@ -58,6 +60,8 @@ class Bench:
         assignment.course.find_helpers()
         koans = assignment.all_koans
         self.koans = [_ready(koan, assignment.base(koan)) for koan in koans]
+        beliefs = assignment.course.beliefs
+        self.beliefs = {belief.says: belief.see for belief in beliefs}
         self.starting: set[int] = set()
         self.skipping = {n for n, ready in enumerate(self.koans) if ready.skip}
 
@@ -173,7 +177,12 @@ def _report(verdict: Verdict, outcome: Outcome | None = None) -> Report:
     """A verdict as it travels."""
     kind = Kind.TIMEOUT if outcome and outcome.hung else verdict.kind
     sentence = plain(verdict.sentence)
-    return {"kind": str(kind), "sentence": sentence, "mistake": verdict.mistake}
+    return {
+        "kind": str(kind),
+        "sentence": sentence,
+        "mistake": verdict.mistake,
+        "beliefs": list(verdict.beliefs),
+    }
 
 
 def plain(sentence: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sensei.verdicts import Kind, Verdict
 
@@ -20,7 +21,8 @@ UNJUDGED = Verdict(
 class Entry:
     """One answer to one koan (by its place): what was written, what became of it.
 
-    ``mistake`` is the sentence of the named mistake that it is. ``rule`` is the rule
+    ``mistake`` is the sentence of the named mistake that it is, ``beliefs`` what it
+    would be right if. ``rule`` is the rule
     that a refused fill of code breaks. ``output`` is what it printed, for the
     instructor.
     """
@@ -29,6 +31,7 @@ class Entry:
     fill: str
     verdict: Verdict = UNJUDGED
     mistake: str = ""
+    beliefs: tuple[str, ...] = ()
     rule: str = ""
     output: str = ""
 
@@ -40,10 +43,10 @@ class Entry:
     def sentence(self) -> str:
         return self.verdict.sentence
 
-    def enter(self, report: Mapping[str, str], output: str = "") -> None:
+    def enter(self, report: Mapping[str, Any], output: str = "") -> None:
         """Put in the verdict that a worker reported."""
         self.verdict = Verdict(Kind(report["kind"]), report["sentence"])
-        self.mistake = report["mistake"]
+        self.mistake, self.beliefs = report["mistake"], tuple(report["beliefs"])
         self.output = output
 
     @property

@@ -237,7 +237,10 @@ def _gradebook(
         for match in matched.matches
     ]
     koans = grader.skipped, options.exclude
-    return gradebook.make(grader.assignment, grader.book, learners, *koans, by_hand)
+    beliefs = grader.beliefs
+    return gradebook.make(
+        grader.assignment, grader.book, learners, *koans, by_hand, beliefs
+    )
 
 
 def _write(

@@ -85,7 +85,8 @@ def _told_apart(hand_ins: Iterable[HandIn]) -> list[HandIn]:
 
 class _Opening:
     """Goes from what was given to where the hand-ins lie side by side: behind a folder
-    in a folder, a zip in a folder, a zip for each group."""
+    in a folder, a zip in a folder, a zip for each group.
+    """
 
     def __init__(self, lesson_of: LessonOf) -> None:
         self.lesson_of = lesson_of
@@ -130,7 +131,8 @@ class _Opening:
 
     def _is_one_learners(self, nodes: Sequence[Node]) -> bool:
         """Whether this is the inside of one hand-in, and not a class in which somebody
-        handed in a single file, or a folder called koans."""
+        handed in a single file, or a folder called koans.
+        """
         has_files = any(n.inside is None and self.lesson_of(n.name) for n in nodes)
         if not has_files and not ONE_LEARNERS & {node.name.lower() for node in nodes}:
             return False

@@ -17,10 +17,10 @@ from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from sensei import points
-from sensei.grading import overrides
+from sensei.grading import figures, overrides
 from sensei.grading.assignment import Assignment
 from sensei.grading.book import Book, Entry
-from sensei.grading.figures import Similar, Statistics, similar, statistics_of
+from sensei.grading.figures import Held, Similar, Statistics, similar, statistics_of
 from sensei.grading.overrides import Override
 from sensei.grading.shown import clean, shortened
 from sensei.lesson import Koan, Lesson
@@ -214,12 +214,15 @@ def _flags(record: Record) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Gradebook:
-    """A class that was graded. ``excluded`` are names of koans that are left out."""
+    """A class that was graded. ``excluded`` are names of koans that are left out,
+    ``beliefs`` what answers may be right if, each with the koan to look at.
+    """
 
     assignment: Assignment
     book: Book
     records: tuple[Record, ...]
     excluded: tuple[str, ...] = ()
+    beliefs: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def lessons(self) -> list[tuple[Lesson, list[Koan]]]:
@@ -289,6 +292,11 @@ class Gradebook:
         return [(name, of) for name, of in pairs if of and any(sections)]
 
     @cached_property
+    def held(self) -> list[Held]:
+        """What the class believes; the members of a group count each."""
+        return figures.held(self.counted, self.beliefs)
+
+    @cached_property
     def similar(self) -> list[Similar]:
         """Similar wrong answers; the members of a group are one."""
         return similar([group[0] for group in self.groups if group[0].handed_in])
@@ -324,12 +332,13 @@ def make(
     skipped: Collection[int] = (),
     exclude: Collection[str] = (),
     given: Iterable[Override] = (),
+    beliefs: Mapping[str, str] | None = None,
 ) -> Gradebook:
     """The gradebook of a class: learners, and what was taken from their hand-ins.
 
     ``skipped`` are the koans that can't be run here, by their places; ``exclude``
-    names koans that count for nobody; ``given`` are the overrides. Raises
-    OverrideError.
+    names koans that count for nobody; ``given`` are the overrides, ``beliefs`` those
+    that were told. Raises OverrideError.
     """
     koans, matches = assignment.koans, [match for match, _ in learners]
     excluded = {overrides.koan_of(koans, name) for name in exclude}
@@ -351,7 +360,7 @@ def make(
         for (match, answers), file_id in pairs
     ]
     names = tuple(koan.name for koan in koans if koan in excluded)
-    return Gradebook(assignment, book, tuple(records), names)
+    return Gradebook(assignment, book, tuple(records), names, beliefs or {})
 
 
 def koan_of(assignment: Assignment, entry: Entry) -> Koan:

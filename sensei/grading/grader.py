@@ -77,6 +77,11 @@ class Grader:
         """Which fence the answers were judged in, as it is told."""
         return self._judge.fence
 
+    @property
+    def beliefs(self) -> dict[str, str]:
+        """What answers may be right if, each with the koan to look at."""
+        return self._judge.beliefs
+
     def take(self, submission: Submission) -> Answers:
         """Take a submission's answers, into the book; nothing is judged yet."""
         taken = [_taken(reader, submission) for reader in self.readers]

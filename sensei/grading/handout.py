@@ -33,6 +33,14 @@ README = "handout.md"  # beside the notes
 BESIDE = ("conftest.py", "LICENSE", ".gitignore")
 NOT_HANDED_OUT = "sensei/grading/"
 NOT_FOR_LEARNERS = ("also_right",)  # of a koan's notes
+PROJECT = {  # of a course that is no package itself; the engine lies in its handout
+    "name": "koans",
+    "version": "0",
+    "requires-python": ">=3.11",
+    "dependencies": ["pytest>=9.2"],
+    "scripts": {"sensei": "sensei.cli:main"},
+}
+PACKAGES = ["sensei", "sensei.watch"]
 TOOLS = ("setuptools", "pytest", "sensei")  # of pyproject.toml
 BARE = re.compile(r"[A-Za-z0-9_-]+")
 SECONDS = 600  # of the check
@@ -123,15 +131,19 @@ def _imported(text: str) -> Iterator[str]:
 
 
 def _pyproject(course: Course, lessons: Sequence[Lesson], reveal: bool) -> str:
-    """The course's own pyproject.toml, without what is for its makers."""
+    """The course's own pyproject.toml, without what is for its makers.
+
+    With it `pip install -e .` does, in the folder of any handout.
+    """
     table = tomllib.loads((course.root / "pyproject.toml").read_text("utf-8"))
-    table.get("project", {}).pop("optional-dependencies", None)
+    table["project"] = PROJECT | table.get("project", {})
+    table["project"].pop("optional-dependencies", None)
     tools = table["tool"]
-    table["tool"] = {name: tools[name] for name in TOOLS if name in tools}
-    setup = tools.get("setuptools", {})
+    setup = tools.setdefault("setuptools", {})
     setup.pop("package-data", None)
-    if "packages" in setup:
-        setup["packages"] = [p for p in setup["packages"] if "grading" not in p]
+    packages = setup.get("packages", PACKAGES)
+    setup["packages"] = [name for name in packages if "grading" not in name]
+    table["tool"] = {name: tools[name] for name in TOOLS if name in tools}
     for key in ("pythonpath", "markers"):  # of the tests
         tools.get("pytest", {}).get("ini_options", {}).pop(key, None)
     if set(lessons) != set(course.lessons):

@@ -43,6 +43,7 @@ class Judge:
         self.seconds = seconds
         self.step = step
         self.fence = "none: nothing was run"
+        self.beliefs: dict[str, str] = {}
         self._warm: Warm | None = None
         self._restarts = 0
 
@@ -103,7 +104,7 @@ class Judge:
     def _running(self) -> Warm:
         if self._warm is None:
             self._warm = self.start()
-            self.fence = self._warm.fence
+            self.fence, self.beliefs = self._warm.fence, self._warm.beliefs
         return self._warm
 
     def _death(self) -> Message:
@@ -142,7 +143,7 @@ class Judge:
             return Verdict(Kind.UNGRADED, sentence)
         if how == "reported":
             [report] = message["reports"]
-            entry.mistake = report["mistake"]
+            entry.mistake, entry.beliefs = report["mistake"], tuple(report["beliefs"])
             return Verdict(Kind(report["kind"]), report["sentence"])
         if how == "timeout":
             sentence = f"It did not end within {self.seconds:g} s."

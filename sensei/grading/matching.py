@@ -49,7 +49,8 @@ class Match:
 @dataclass(frozen=True)
 class Matched:
     """A class: its learners, those of the roster first and in its order, and what needs
-    a person to say, with what was said already."""
+    a person to say, with what was said already.
+    """
 
     matches: list[Match]
     needs: list[Need]
@@ -84,12 +85,14 @@ def key(text: str) -> str:
 
 def name_keys(name: str) -> set[str]:
     """A name from each of its words on: last names stand first or last, and Canvas
-    leaves no space between the words."""
+    leaves no space between the words.
+    """
     words = [word for word in map(key, re.split(r"[\s,_]+", name)) if word]
     return {"".join(words[i:] + words[:i]) for i in range(len(words))}
 
 
 def digest(text: str) -> str:
+    """A short name for a text, the same in each run."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
@@ -244,7 +247,8 @@ def _each(people: Iterable[Person]) -> tuple[Person, ...]:
 
 def _tails(name: str) -> list[str]:
     """What a repository's name may end in, the longest first; GitHub puts a -1 behind
-    a name that is taken."""
+    a name that is taken.
+    """
     ways = {name, re.sub(r"-\d+$", "", name)}
     split = [way.split("-") for way in ways]
     tails = {"-".join(words[i:]) for words in split for i in range(len(words))}
@@ -307,7 +311,8 @@ class _Pairing:
 
     def settle_twice(self) -> None:
         """Of two hand-ins of one learner the one counts that belongs_to says; or
-        either, where they are the same; or else neither."""
+        either, where they are the same; or else neither.
+        """
         for person, names in self._claims().items():
             if len(names) > 1:
                 counts = self._of_several(names)

@@ -72,6 +72,7 @@ class Numbers:
 
 
 def name_of(koan: Koan) -> str:
+    """A koan as the secret calls it."""
     return f"{koan.lesson.name}::{koan.name}"
 
 
@@ -258,13 +259,13 @@ def with_koans(text: str, koans: Mapping[str, str]) -> str:
     """A lesson's text with other texts of some of its koans."""
     lines = source.lines_of(text)
     found = functions(source.parse(text).body)
-    spans = {name: source_span(found[name][0]) for name in koans}
+    spans = {name: _span(found[name][0]) for name in koans}
     for name, (start, end) in sorted(spans.items(), key=lambda item: -item[1][0]):
         lines[start:end] = koans[name].rstrip("\n").split("\n")
     return "\n".join(lines)
 
 
-def source_span(function: source.Function) -> tuple[int, int]:
+def _span(function: source.Function) -> tuple[int, int]:
     nodes = (function, *function.decorator_list)
     return min(node.lineno for node in nodes) - 1, function.end_lineno or 0
 

@@ -90,6 +90,7 @@ def check(assignment: Assignment, book: Book, taken: Sequence[Answers]) -> None:
 
 
 def is_copied(remark: str) -> bool:
+    """Whether a remark says that something fits other people's numbers."""
     return remark.startswith((RIGHT_ELSEWHERE, NOT_THEIRS))
 
 

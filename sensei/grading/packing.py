@@ -29,13 +29,14 @@ def engine() -> dict[str, bytes]:
 
 def brought(course: Course) -> dict[str, bytes]:
     """What [tool.sensei] names beside the lessons: modules, what is free, an ending."""
-    modules = [name for name in (course.story, course.state) if name]
+    modules = course.modules
     paths = [course.root / f"{name.replace('.', '/')}.py" for name in modules]
     paths += filter(None, (course.free_path, course.ending))
     return files_of(course, [path for path in paths if path.exists()])
 
 
 def files_of(course: Course, paths: list[Path]) -> dict[str, bytes]:
+    """What is in files of a course, by their names within it."""
     return {p.relative_to(course.root).as_posix(): p.read_bytes() for p in paths}
 
 

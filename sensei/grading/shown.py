@@ -1,7 +1,7 @@
-"""Text that somebody else wrote, made safe to show: in CSV, a page, a terminal.
+r"""Text that somebody else wrote, made safe to show: in CSV, a page, a terminal.
 
 Control characters, escape sequences and marks that turn text around become
-visible, such as ``\\x1b``. Markup stays text.
+visible, such as ``\x1b``. Markup stays text.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ def _spelled(character: str) -> str:
 
 
 def shortened(text: str, limit: int = LONGEST) -> str:
+    """A text of at most so many characters."""
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 

@@ -65,6 +65,7 @@ def report(bench: Bench, job: Message) -> Message:
 
 
 def write(sink: int, data: bytes) -> None:
+    """Write all of it to a pipe, however much that takes in at once."""
     while data:
         data = data[os.write(sink, data) :]
 
@@ -83,6 +84,7 @@ class Worker:
     output: Pipe
     folder: str | None
     kinds: Collection[str]
+    beliefs: Collection[str]
 
     def result(self, status: int) -> Message:
         """What became of the job, going by the worker's own words alone."""
@@ -91,17 +93,20 @@ class Worker:
         if self.process.is_late or status == -signal.SIGXCPU:
             message = {"how": "timeout"}
         elif token == self.token.encode() and rest.endswith(b"\n"):
-            message = words(rest, self.kinds) or message
+            message = words(rest, self.kinds, self.beliefs) or message
         output = self.output.data.decode("utf-8", "replace")
         return {"id": self.job["id"], "output": output, **message}
 
 
-def words(data: bytes, kinds: Collection[str]) -> Message | None:
+def words(
+    data: bytes, kinds: Collection[str], beliefs: Collection[str]
+) -> Message | None:
     """What a report says, if it is one: an answer may have written it."""
     try:
         match json.loads(data):
             case {"reports": list(reports), **rest} if not rest:
-                return {"how": "done", "reports": [_plain(r, kinds) for r in reports]}
+                reports = [_plain(report, kinds, beliefs) for report in reports]
+                return {"how": "done", "reports": reports}
             case {"how": "raised", "what": str(what), **rest} if not rest:
                 return {"how": "raised", "what": what[:LONGEST]}
     except (ValueError, RecursionError):
@@ -109,12 +114,22 @@ def words(data: bytes, kinds: Collection[str]) -> Message | None:
     return None
 
 
-def _plain(report: object, kinds: Collection[str]) -> dict[str, str]:
+def _plain(
+    report: object, kinds: Collection[str], beliefs: Collection[str]
+) -> dict[str, Any]:
     match report:
-        case {"kind": str(kind), "sentence": str(sentence), "mistake": str(mistake)}:
-            if kind in kinds:
-                texts = sentence[:LONGEST_SENTENCE], mistake[:LONGEST_SENTENCE]
-                return {"kind": kind, "sentence": texts[0], "mistake": texts[1]}
+        case {
+            "kind": str(kind),
+            "sentence": str(sentence),
+            "mistake": str(mistake),
+            "beliefs": list(told),
+        } if kind in kinds and all(one in beliefs for one in told):
+            return {
+                "kind": kind,
+                "sentence": sentence[:LONGEST_SENTENCE],
+                "mistake": mistake[:LONGEST_SENTENCE],
+                "beliefs": list(dict.fromkeys(told)),
+            }
     raise ValueError("no verdict that a koan can come to")
 
 
@@ -190,9 +205,9 @@ class Foreman:
                 pipe.close()
             _remove(folder)
             return
-        kinds = self.bench.kinds(place)
+        known = self.bench.kinds(place), self.bench.beliefs
         self.workers.append(
-            Worker(job, token, process, report_pipe, output, folder, kinds)
+            Worker(job, token, process, report_pipe, output, folder, *known)
         )
         for pipe in (report_pipe, output):
             pipe.close_sink()
@@ -277,6 +292,7 @@ def get_ready(setup: Message) -> tuple[Bench, Fence, str]:
 
 
 def main() -> None:
+    """Get ready, say so, and do jobs until the pipe is closed."""
     setup = json.loads(processes.take_orders())
     source, sink = setup["source"], setup["sink"]
     processes.adopt_orphans()
@@ -286,7 +302,8 @@ def main() -> None:
         told = {"ready": False, "what": f"{type(error).__name__}: {error}"}
         write(sink, json.dumps(told).encode() + b"\n")
         return
-    write(sink, json.dumps({"ready": True, "fence": holds}).encode() + b"\n")
+    told = {"ready": True, "fence": holds, "beliefs": bench.beliefs}
+    write(sink, json.dumps(told).encode() + b"\n")
     foreman = Foreman(bench, around, setup["jobs"], source, sink)
     try:
         foreman.run()

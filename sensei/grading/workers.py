@@ -30,7 +30,8 @@ class GraderError(Exception):
 class Warm:
     """One warm process. It is started at once, and ends with ``close``.
 
-    ``fence`` says which fence its workers are in. Raises GraderError if it can't get
+    ``fence`` says which fence its workers are in, ``beliefs`` what answers would be
+    right if, each with the koan to look at. Raises GraderError if it can't get
     ready.
     """
 
@@ -65,6 +66,7 @@ class Warm:
             why = (hello or {}).get("what", "it ended")
             raise GraderError(f"the process that runs koans can't get ready: {why}")
         self.fence: str = hello["fence"]
+        self.beliefs: dict[str, str] = hello["beliefs"]
 
     def send(self, message: Message) -> None:
         data = json.dumps(message).encode() + b"\n"

@@ -65,7 +65,8 @@ class Page:
     """What is on the page; ``lines`` and ``footer`` are how it looks.
 
     ``chosen`` is the koan that it is about, "" for the next on the path; ``saved``
-    are those whose verdicts are news. ``mode`` is "", or a key of PROMPTS.
+    are those whose verdicts are news. ``mode`` is "", or a key of PROMPTS. ``guesses``
+    are the wrong answers since the watch began, by what they would be right if.
     """
 
     course: Course
@@ -76,6 +77,7 @@ class Page:
     mode: str = ""
     notice: str = ""
     hints: Counter[str] = field(default_factory=Counter)
+    guesses: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
     has_keys: bool = True  # somebody may type them
 
     def turn_to(self, run: Run, edited: Sequence[str]) -> None:
@@ -85,6 +87,9 @@ class Page:
         if run is self.run:
             return
         self.run, self.saved = run, edited
+        for koan in edited:
+            if koan in run.verdicts:
+                self._remember(koan, run.verdicts[koan])
         if run.koan not in run.verdicts:
             self.notice = run.sentence
         if edited:
@@ -92,6 +97,18 @@ class Page:
             judged = [koan for koan in edited if koan in run.verdicts]
             stopping = (koan for koan in judged if run.verdicts[koan].kind.stops)
             self.chosen = next(stopping, "")
+
+    def _remember(self, koan: str, verdict: Verdict) -> None:
+        for says in verdict.beliefs:
+            self.guesses.setdefault(says, set()).add((koan, verdict.wrote))
+
+    def shared(self, verdict: Verdict) -> str:
+        """What a wrong answer has in common with an earlier one; "" for nothing."""
+        counts = {says: len(self.guesses.get(says, ())) for says in verdict.beliefs}
+        says = max(counts, key=lambda one: counts[one], default="")
+        if counts.get(says, 0) < 2:
+            return ""
+        return f"That makes {counts[says]} answers that would be right if {says}."
 
     def parts(self) -> list[Part]:
         """The parts that were run; that with the koan of the page first."""
@@ -171,9 +188,11 @@ class Page:
                 why = f". {verdict.sentence}" if koan in solved else ""
                 says = f"{koan.partition('::')[2]}: {_word(verdict)}{why}"
                 yield from prose("saved", says, width, (verdict.kind.colour, "bold"))
+                yield from prose("", self.shared(verdict), width)
 
 
 def width_of(columns: int) -> int:
+    """How wide a page is on a terminal of so many columns."""
     return screen.Request(columns=columns).width
 
 

@@ -38,6 +38,7 @@ NO_BACKSTOP = ["-o", "faulthandler_timeout=0"]
 
 
 def can_fork() -> bool:
+    """Whether a run is a fork of the watch, and not a new Python."""
     return sys.platform == "linux" and not os.environ.get(NO_FORK)
 
 
@@ -60,7 +61,7 @@ def warm_up(course: Course) -> list[str]:
     with contextlib.redirect_stdout(nothing), contextlib.redirect_stderr(nothing):
         alone = ["-c", os.devnull, "--rootdir", here, "--import-mode=importlib"]
         pytest.main([__file__, *QUIET, *alone, "-o", "minversion=1"])  # its plugins
-    _ = course.free
+    _ = course.free, course.beliefs
     for work in changes.works(course).values():
         for koan in work.lesson.koans.values():
             work.attempt(koan)

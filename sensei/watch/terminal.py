@@ -181,7 +181,7 @@ class Terminal:
             command = [word for word in command if word not in ("-w", "--wait")]
         self.leave()
         try:
-            subprocess.run([*command, *where])
+            subprocess.run([*command, *where], check=False)
         except OSError as error:
             return f"{editor} can't be started: {error.strerror}."
         return ""

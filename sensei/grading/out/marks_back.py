@@ -36,7 +36,8 @@ NO = {"no", "nein", "non", "nee", "nej", "nie", "não", "нет", "否"}
 @dataclass(frozen=True)
 class Asked:
     """How marks are wanted where a file has no column for them: percent in the place
-    of points, and a column for each lesson."""
+    of points, and a column for each lesson.
+    """
 
     percent: bool = False
     by_lesson: bool = False
@@ -45,7 +46,8 @@ class Asked:
 @dataclass(frozen=True)
 class Sheet:
     """A file to be written. ``notes`` say what was done with the marks, ``warnings``
-    what the platform would refuse or skip."""
+    what the platform would refuse or skip.
+    """
 
     name: str
     data: bytes

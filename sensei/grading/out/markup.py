@@ -36,7 +36,8 @@ def _environment() -> Environment:
 
 def render(template: str, *styles: str, rule: str = "", **values: object) -> str:
     """A page: ``styles`` are files of CSS, ``rule`` is another line of it, ``values``
-    are what the template names."""
+    are what the template names.
+    """
     css = "".join(map(_css, styles)) + rule
     style_hash = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
     policy = (

@@ -8,11 +8,11 @@ no right answer is in it.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from sensei.grading import gradebook
+from sensei.grading import figures, gradebook
 from sensei.grading.gradebook import LONGEST_NAME, Cell, Gradebook, Record
 from sensei.grading.out.markup import LONGEST_PROSE, code, render
 from sensei.grading.shown import clean, shortened
@@ -123,9 +123,18 @@ def _notes(book: Gradebook, record: Record) -> list[str]:
     notes += [_sentence(remark) for remark in record.answers.remarks]
     if changed := [cell.title for cell in record.cells if cell.changed]:
         notes.append(f"Changed outside the blank, graded as given: {_list(changed)}.")
+    for says, inside in figures.beliefs_of(record).items():
+        notes.append(_belief(says, inside, book.beliefs.get(says, "")))
     if book.excluded:
         notes.append(f"Taken out for everyone: {_list(book.excluded)}.")
     return [shortened(clean(note), LONGEST_PROSE) for note in notes]
+
+
+def _belief(says: str, cells: Sequence[Cell], see: str) -> str:
+    """What several wrong answers have in common."""
+    which = f"{len(cells)} of your answers ({_list(cell.title for cell in cells)})"
+    again = f" Look at {see} again." if see else ""
+    return f"{which} would be right if {says}.{again}"
 
 
 def _sentence(text: str) -> str:

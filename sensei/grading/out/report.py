@@ -107,6 +107,8 @@ def page(
         totals=_totals(book),
         signs=SIGNS,
         limits={"open": OPEN, "shown": SHOWN, "given": CANDIDATE},
+        held=figures.HELD,
+        places={column.koan.name: column.place for column in columns},
         similar={"shared": figures.SHARED, "few": few},
         shown=shown,
         says={n: _says(cell, wrote[n]) for n, cell in fallen.items()},
@@ -144,7 +146,8 @@ def _columns(
 
 def _says(cell: Cell, wrote: str) -> str:
     """What is said of a wrong answer. The sentence of one that is neither a named
-    mistake, nor refused, nor a fault, is made for who gave it; others may quote it."""
+    mistake, nor refused, nor a fault, is made for who gave it; others may quote it.
+    """
     entry = cell.entry
     is_own = entry.kind in (Kind.WRONG, Kind.FAILED) or wrote == HIDDEN
     return entry.mistake if entry.mistake or is_own else entry.sentence

@@ -16,7 +16,7 @@ from sensei.grading.gradebook import Cell, Gradebook, Record, koan_of
 from sensei.grading.out.files import written
 from sensei.verdicts import Kind
 
-VERSION = 2
+VERSION = 3
 
 
 def graded_with(course: Course, seconds: float, fence: str = "") -> dict[str, Any]:
@@ -96,6 +96,7 @@ def _answer(book: Gradebook, number: int) -> dict[str, Any]:
         "verdict": str(entry.kind),
         "sentence": entry.sentence,
         "mistake": entry.mistake or None,
+        "beliefs": list(entry.beliefs),
         "rule": entry.rule or None,
         "output": entry.output,
     }
