@@ -71,13 +71,16 @@ def _expected(
 def check(assignment: Assignment, book: Book, taken: Sequence[Answers]) -> None:
     """Raises NumbersError where most koans are not what the secret says."""
     own = foreign = 0
-    common = len(assignment.koans)
+    places = {assignment.places[koan] for koan in assignment.variants}
     for answers in taken:
-        foreign += len(answers.foreign)
-        own += sum(
-            place not in answers.foreign and book.entries[number].koan >= common
-            for place, number in enumerate(answers.numbers)
-        )
+        there = {
+            place
+            for place in places
+            if book.entries[answers.numbers[place]].kind is not Kind.MISSING
+        }
+        other = there & {*answers.foreign, *answers.changed}
+        foreign += len(other)
+        own += len(there - other)
     if foreign >= FEWEST and foreign > own:
         raise NumbersError(
             f"--numbers: {foreign} of {own + foreign} koans that were handed in do not "
