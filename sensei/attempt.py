@@ -157,6 +157,15 @@ class Attempt:
         innermost = min(around, key=lambda node: (node.end_lineno or 0) - node.lineno)
         return f"`{ast.unparse(innermost).splitlines()[0]}`"
 
+    def line_of(self, error: BaseException) -> int:
+        """The deepest line of this koan in a traceback; 0 if none is there.
+
+        A function beside it is given: what raises there was called from a line here.
+        """
+        end = self.function.end_lineno or self.function.lineno
+        lines = range(self.function.lineno, end + 1)
+        return line_in(error, self.filename, lines)
+
     @property
     def is_example(self) -> bool:
         return self.filename != self.work.path
@@ -213,11 +222,15 @@ def compiled(body: list[ast.stmt], filename: str) -> CodeType:
     return compile(module, filename, "exec", dont_inherit=True, optimize=0)
 
 
-def line_in(error: BaseException, filename: str) -> int:
-    """The deepest line of a file in a traceback; 0 if it is not there."""
+def line_in(error: BaseException, filename: str, within: range | None = None) -> int:
+    """The deepest line of a file (``within`` some of them) in a traceback.
+
+    0 if none is there.
+    """
     line, trace = 0, error.__traceback__
     while trace:
-        if trace.tb_frame.f_code.co_filename == filename:
+        is_here = trace.tb_frame.f_code.co_filename == filename
+        if is_here and (within is None or trace.tb_lineno in within):
             line = trace.tb_lineno
         trace = trace.tb_next
     return line

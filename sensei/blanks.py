@@ -14,6 +14,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sensei.looking import counted
@@ -128,13 +129,19 @@ def alike(pattern: str, fill: Fill, helpers: Set[str] = frozenset()) -> bool:
     pattern that is not Python.
     """
     matcher = _Matcher(helpers, any_dots=True)
-    body = parse(pattern).body
+    body = _parsed(pattern)
     if fill.is_expression:
         alone = body[0] if len(body) == 1 else None
         node = alone.value if isinstance(alone, ast.Expr) else None
         return node is not None and matcher.node(node, fill.nodes[0]) is not None
     statements = tuple(node for node in fill.nodes if isinstance(node, ast.stmt))
     return matcher.block(*matcher.counted(body, statements), 1) is not None
+
+
+@lru_cache(maxsize=4096)
+def _parsed(pattern: str) -> list[ast.stmt]:
+    """The statements of a pattern; the same ones are asked about again and again."""
+    return parse(pattern).body
 
 
 def _fit(code: Sequence[ast.stmt], fills: tuple[Fill, ...]) -> Fit:
@@ -190,7 +197,15 @@ class _Matcher:
         self.helpers = helpers
         self.skips = skips
         self.any_dots = any_dots
-        self.misfit: Misfit | None = None
+        self._failed: tuple[int, ast.AST | None, ast.AST | None] | None = None
+
+    @property
+    def misfit(self) -> Misfit | None:
+        """The place as it is told; most who compare don't ask."""
+        if self._failed is None:
+            return None
+        line, expected, found = self._failed
+        return Misfit(line, _headline(expected), _headline(found))
 
     def block(
         self, pattern: tuple[ast.stmt, ...], code: tuple[ast.stmt, ...], line: int
@@ -228,7 +243,7 @@ class _Matcher:
         if len(code) < at_least:
             self._note(line, head, None)
             return None
-        before = self.misfit
+        before = self._failed
         # To take all that there is could only tell that the rest is missing.
         spared = any(not (self.skips and _is_dots(statement)) for statement in rest)
         for length in range(at_least, max(at_least, len(code) - spared) + 1):
@@ -236,7 +251,7 @@ class _Matcher:
             end = _end_line(code[length - 1]) if length else line
             after = self.block(rest, code[length:], end)
             if after is not None:
-                self.misfit = before  # a shorter stretch that failed is no fault
+                self._failed = before  # a shorter stretch that failed is no fault
                 return taken + after
         return None
 
@@ -292,8 +307,8 @@ class _Matcher:
         return fills
 
     def _note(self, line: int, expected: ast.AST | None, found: ast.AST | None) -> None:
-        if self.misfit is None or line > self.misfit.line:
-            self.misfit = Misfit(line, _headline(expected), _headline(found))
+        if self._failed is None or line > self._failed[0]:
+            self._failed = line, expected, found
 
 
 def _asks_with_is(pattern: ast.AST, code: object) -> bool:

@@ -27,6 +27,8 @@ COMMANDS = {
     "watch": "sensei.watch.command",
     "score": "sensei.score",
     "update": "sensei.update",
+    "check": "sensei.check.command",
+    "new": "sensei.new",
     "grade": "sensei.grading.command",
     "handout": "sensei.grading.handout",
     "gradescope-zip": "sensei.grading.out.gradescope",

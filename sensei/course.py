@@ -179,6 +179,15 @@ class Course:
         """What code may use; raises FreeError."""
         return Free.load(self.free_path)
 
+    def need_solutions(self) -> None:
+        """Raise CourseError where there is nothing to write koans with."""
+        if not self.solutions.is_dir():
+            where = self.solutions.relative_to(self.root).as_posix()
+            raise CourseError(
+                f"this command is for authors, and this copy of the course has no "
+                f"solutions: there is no folder {where}"
+            )
+
     def find_helpers(self) -> None:
         """Let the koans import what stands beside them.
 

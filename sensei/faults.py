@@ -38,10 +38,9 @@ def unreadable(
     """The sentence for what Python can't read; ``lines`` are those of its file."""
     at = (fault.line or 0) - 1
     line = lines[at] if 0 <= at < len(lines) else ""
-    before, _, values = line.partition(" == ")
-    is_check = before.lstrip().startswith("assert ")
     asked = koan if koan and koan.note.is_prediction else None
-    slip = _several_in(values, asked) if asked and is_check else ""
+    is_check = line.lstrip().startswith(("assert ", *"])}"))  # or the end of one
+    slip = _several_behind(line, asked) if asked and is_check else ""
     slip = slip or _given_twice(line)
     where = f" (line {fault.line})" if fault.line else ""
     end = "" if fault.reason.endswith(("?", ".")) else "."
@@ -66,6 +65,13 @@ def doubled_target(function: Function | None) -> str:
             if first == second:
                 return f"`{first} =` stands there already: write only what comes after."
     return ""
+
+
+def _several_behind(line: str, koan: Koan) -> str:
+    """For values without brackets behind a ==; others may stand before it."""
+    parts = line.split(" == ")
+    values = (" == ".join(parts[i:]) for i in range(1, len(parts)))
+    return next(filter(None, (_several_in(text, koan) for text in values)), "")
 
 
 def _several_in(text: str, koan: Koan) -> str:

@@ -52,13 +52,11 @@ def find(course: Course, name: str) -> Target:
     matches = [
         Target(lesson, koan)
         for lesson in lessons
-        if (not path or Path(path).stem == lesson.name) and koan in _koans(lesson)
+        if (not path or Path(path).stem == lesson.name) and koan in koans(lesson)
     ]
     if not matches:
         matches = [
-            Target(lesson)
-            for lesson in lessons
-            if Path(name).stem in _spellings(lesson)
+            Target(lesson) for lesson in lessons if Path(name).stem in spellings(lesson)
         ]
     if not matches:
         raise ResetError(
@@ -72,20 +70,21 @@ def find(course: Course, name: str) -> Target:
 
 def _meant(course: Course, name: str) -> str:
     """What somebody may have meant who mistyped a name."""
-    known = [koan for lesson in course.lessons for koan in _koans(lesson)]
-    known += [spelling for lesson in course.lessons for spelling in _spellings(lesson)]
+    known = [koan for lesson in course.lessons for koan in koans(lesson)]
+    known += [spelling for lesson in course.lessons for spelling in spellings(lesson)]
     if close := difflib.get_close_matches(name, known, 1):
         return f"Did you mean {close[0]}?"
     return "Say a lesson's number, such as 02, or a koan's name as pytest prints it."
 
 
-def _spellings(lesson: Lesson) -> tuple[str, ...]:
-    """04, test_04, test_04_micro_batches, micro_batches."""
+def spellings(lesson: Lesson) -> tuple[str, ...]:
+    """What it may be called: 04, test_04, test_04_micro_batches, micro_batches."""
     title = lesson.title.replace(" ", "_")
     return lesson.number, f"test_{lesson.number}", lesson.name, title
 
 
-def _koans(lesson: Lesson) -> list[str]:
+def koans(lesson: Lesson) -> list[str]:
+    """The names of a lesson's koans; raises ResetError for notes that can't be read."""
     try:
         return list(lesson.notes.koans)
     except NotesError as error:
@@ -305,7 +304,7 @@ def _targets(course: Course, name: str) -> list[Target]:
         return [
             Target(lesson, koan)
             for lesson in lessons
-            for koan in _koans(lesson)
+            for koan in koans(lesson)
             if koan.startswith("test_review")
         ]
     return [find(course, name)]

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import bdb
+import itertools
 import pdb
 import sys
 import unittest
@@ -25,7 +26,9 @@ from typing import Any, TextIO
 import pytest
 
 from sensei import comparing
-from sensei.attempt import IN_THE_FILL, REPORT, Arguments, Attempt, line_in
+from sensei.attempt import IN_THE_FILL, REPORT, Arguments, Attempt
+from sensei.course import CourseError
+from sensei.lesson import Koan
 from sensei.timeline import Event
 from sensei.watchdog import Hang, Limits, time_limit
 from sensei.work import importable
@@ -174,7 +177,7 @@ class _Reports:
         raised, skipped = None, None
         if error is not None:
             attempt = self.begun.attempt
-            line = line_in(error, attempt.filename)
+            line = attempt.line_of(error)
             raised = Raised(error, line or attempt.fill.line, attempt.place(line))
         if raised and isinstance(error, SKIPS) and raised.place != IN_THE_FILL:
             raised, skipped = None, str(error)
@@ -182,6 +185,37 @@ class _Reports:
         return replace(
             self.begun, checks=checks, raised=raised, skipped=skipped, marks=marks
         )
+
+
+# ------------------------------------------------- what pytest knows of a koan
+
+
+def argument_sets(koan: Koan) -> tuple[Arguments, ...]:
+    """What a koan is called with where no pytest says it, one set after the other.
+
+    Raises CourseError for a parameter of which the course does not say what it is.
+    """
+    assert koan.pristine is not None
+    arguments = koan.lesson.course.arguments
+    names = [argument.arg for argument in koan.pristine.args.args]
+    for name in names:
+        if name not in arguments:
+            raise CourseError(
+                f"{koan.lesson.relative}: {koan.name} has a parameter {name}; "
+                f"[tool.sensei] arguments in pyproject.toml does not say what it is"
+            )
+    sets = itertools.product(*(arguments[name] for name in names))
+    return tuple(dict(zip(names, values, strict=True)) for values in sets)
+
+
+def skip_reason(attempt: Attempt) -> str:
+    """The reason of a koan's skip or skipif mark that holds here; "" for none."""
+    names = dict(vars(attempt.work.module))
+    exec(attempt.code, names)
+    for mark in getattr(names[attempt.koan.name], "pytestmark", []):
+        if mark.name == "skip" or (mark.name == "skipif" and any(mark.args)):
+            return str(mark.kwargs.get("reason") or "it is marked to be skipped")
+    return ""
 
 
 # ---------------------------------------------------------------- around a run

@@ -7,6 +7,7 @@ each. pytest, watch, grading and the tests of a course all begin here.
 from __future__ import annotations
 
 import ast
+import copy
 import linecache
 import sys
 import textwrap
@@ -59,9 +60,12 @@ class Work:
         except Unreadable as fault:
             self.fault = fault
             return
+        self._take(pieces)
+
+    def _take(self, pieces: Sequence[source.Piece]) -> None:
         for piece in pieces:
             self._sort(piece.body)
-            if piece.fault and piece.koan in lesson.notes.koans:
+            if piece.fault and piece.koan in self.lesson.notes.koans:
                 self.faults[piece.koan] = piece.fault
             elif piece.fault and piece.koan:
                 self.unknown.append(piece.fault)
@@ -209,7 +213,7 @@ class Work:
         is not as it was given, or for a text that can't stand there.
         """
         function, fill = self.function(koan), self.fill(koan)
-        first = min(node.lineno for node in (function, *function.decorator_list)) - 1
+        first = first_line(function)
         lines = [""] * first + self.lines[first : function.end_lineno]
         text = textwrap.dedent(text).strip("\n")
         source_of_it = edit.replaced("\n".join(lines), [(fill, text)])
@@ -219,6 +223,22 @@ class Work:
         name = filename or f"<{koan.name}>"
         lines = source.lines_of(source_of_it)
         return Attempt(self, koan, other, found, text, name, lines)
+
+    def with_koan(self, koan: Koan, text: str) -> Work:
+        """This file with another text of one koan, which begins where it begins here.
+
+        Only that koan is read; its lesson, and what examples come to, are shared.
+        """
+        _ = self.frame, self.module
+        other = copy.copy(self)
+        vars(other).pop("lines", None)
+        other.text = "\n" * first_line(self.function(koan)) + text
+        other._attempts, other._blanks = {}, {}
+        other.around, other.unknown = list(self.around), list(self.unknown)
+        other.found, other.faults = dict(self.found), dict(self.faults)
+        del other.found[koan.name]
+        other._take(source.parse_pieces(other.text))
+        return other
 
     # ------------------------------------------------------------ around the koans
 
@@ -294,6 +314,11 @@ def forget_modules() -> None:
     """A run begins: what an earlier one in this process did to a module is gone."""
     for work in _known.values():
         vars(work).pop("module", None)
+
+
+def first_line(function: Function) -> int:
+    """Where it begins among the lines of its file, counted from 0, decorators too."""
+    return min(node.lineno for node in (function, *function.decorator_list)) - 1
 
 
 # ---------------------------------------------------------------- around the koans

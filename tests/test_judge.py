@@ -322,6 +322,16 @@ def test_code_is_diagnosed_by_what_it_did(fill, said):
     assert verdict.sentence.startswith(said)
 
 
+def test_what_raises_in_a_function_beside_the_koan_is_placed_where_it_was_called():
+    """An example and a learner's file may not differ in it: it is one mistake."""
+    beside = "def first(items):\n    return items[0]\n\n\n"
+    text = beside + "def test_it():\n    items = [1]\n    assert first(items) == 1\n"
+    mine = koan_of(text, "items = __", {"[]": "There is no first."})
+    verdict = judged(mine, "list()")
+    assert verdict.sentence.startswith("There is no first. (IndexError")
+    assert verdict.line == line_of(text, "assert")
+
+
 def test_what_is_refused_is_diagnosed_by_its_spelling():
     """It is never run, so nothing else of it is known."""
     mine = koan(CODE, {"=items.rate /= 2": "A list has no rate."})

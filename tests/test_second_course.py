@@ -117,6 +117,7 @@ def test_the_page_has_every_file_of_the_course():
         f"solutions/{NAME}.py",
         f"course/notes/{NAME}.toml",
         "course/free.toml",
+        "course/misconceptions.py",
     ]
 
 
@@ -150,6 +151,13 @@ def test_a_mistake_is_told_its_sentence(course, koan, fill, says):
     is_code = koan == "test_every_second"
     offered = "a solution, beside what yours did" if is_code else "the answer"
     assert re.search(rf"pytest --reveal {offered} \d\d ", screen)  # no story here
+
+
+def test_a_wrong_answer_without_a_name_is_told_its_belief(course):
+    course.fill_in(test_in_pairs="[(1, 1), (2, 2), (3, 3), (4, 4)]")
+    code, screen = course.pytest()
+    says = "This would be right if an iterator began again for each who asks."
+    assert code == 1 and f"{says} See test_two_lists." in screen, screen
 
 
 def test_code_by_another_way(course):

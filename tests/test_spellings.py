@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import pytest
 
+from sensei.check.trials import Trials
 from sensei.verdicts import Kind
-from this_course import KOANS, is_code, judged
+from sensei.work import Work
+from this_course import KOANS, is_code, solved
 
 STEP = "\n    optimizer.step()\n    optimizer.zero_grad()"
 EVERY_K = "if (i + 1) % k == 0:" + STEP
@@ -324,10 +326,11 @@ def test_every_koan_of_code_is_here():
 @pytest.mark.filterwarnings("ignore")
 def test_another_spelling_of_a_named_mistake_gets_its_sentence(name):
     koan = CODE[name]
+    trials = Trials(koan, Work(koan.lesson, solved(koan).encode()))
     faults = []
     for spelling, like in ENDS_LIKE[name].items():
         assert spelling not in [fill for m in koan.note.mistakes for fill in m.fills]
-        verdicts = judged(koan, like), judged(koan, spelling)
+        verdicts = trials.verdict(like), trials.verdict(spelling)
         named = [
             [
                 says

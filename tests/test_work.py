@@ -310,6 +310,16 @@ def test_a_comma_in_a_number_is_told_to_be_a_point():
     assert verdict.sentence.endswith("a number has a point in it, -0.6.")
 
 
+@pytest.mark.parametrize(
+    "check", ["assert [1 == v] == {}", "assert [\n        1\n    ] == {}"]
+)
+def test_brackets_are_missed_behind_another_comparison_and_in_several_lines(check):
+    lesson = "def test_it():\n    v = 1\n    {}\n"
+    mine = koan_of(lesson.format(check.format("[True]")), check.format("__"))
+    verdict = decided(mine, lesson.format(check.format("True, True, 1")))
+    assert verdict.sentence.endswith("Put several in brackets: [True, True, 1].")
+
+
 def test_other_slips_are_told_in_pythons_own_words():
     verdict = decided(KOANS[PREDICTION], PREDICTION.replace("[2, 3]", "[2, 3"))
     line = line_of(PREDICTION, "assert")

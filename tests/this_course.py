@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import shutil
 import subprocess
 import sys
 import textwrap
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
-from sensei import edit, judge, source
+from sensei import edit, judge
 from sensei.attempt import Attempt
+from sensei.check.answers import mutants as mutants
 from sensei.course import Course
 from sensei.lesson import Koan
 from sensei.running import Outcome
@@ -73,33 +72,6 @@ def decided(
 def judged(koan: Koan, fill: str, device: str = "cpu") -> Verdict:
     """The verdict on a fill of a koan."""
     return decided(koan, filled(koan, fill), device)[0]
-
-
-def mutants(fill: str) -> Iterator[str]:
-    """A fill of statements with each one deleted, each neighbouring pair swapped."""
-    body = ast.parse(fill).body
-    for mutant in _mutated(body):
-        yield "\n".join(map(ast.unparse, mutant)) or "pass"
-
-
-def _mutated(body: list[ast.stmt]) -> Iterator[list[ast.stmt]]:
-    for i in range(len(body)):
-        yield [*body[:i], *body[i + 1 :]]
-    for i in range(len(body) - 1):
-        yield [*body[:i], body[i + 1], body[i], *body[i + 2 :]]
-    for i, statement in enumerate(body):
-        inner = getattr(statement, "body", None)
-        if isinstance(inner, list) and len(inner) > 0:
-            for mutant in _mutated(inner):
-                kept = mutant or [ast.Pass()]
-                fields = {f: getattr(statement, f) for f in statement._fields}
-                copy = type(statement)(**{**fields, "body": kept})
-                ast.copy_location(copy, statement)
-                yield [*body[:i], ast.fix_missing_locations(copy), *body[i + 1 :]]
-
-
-def same_code(left: str, right: str) -> bool:
-    return ast.dump(source.parse(left)) == ast.dump(source.parse(right))
 
 
 # ------------------------------------------------------- a copy that can be run

@@ -6,7 +6,6 @@ after it. Verdicts come from ``sensei.judge``, as under pytest.
 
 from __future__ import annotations
 
-import itertools
 import re
 import resource
 import warnings
@@ -16,10 +15,9 @@ from typing import Any
 
 from sensei import diagnosis, judge
 from sensei.attempt import Arguments, Attempt
-from sensei.course import CourseError
 from sensei.grading.assignment import Assignment
 from sensei.lesson import Koan
-from sensei.running import Outcome, run
+from sensei.running import Outcome, argument_sets, run, skip_reason
 from sensei.verdicts import Kind, Verdict
 from sensei.watchdog import Limits
 from sensei.work import Work
@@ -104,30 +102,9 @@ class Bench:
 
 
 def _ready(koan: Koan, base: Work) -> Ready:
-    assert koan.pristine and koan.solution
-    arguments = koan.lesson.course.arguments
-    names = [argument.arg for argument in koan.pristine.args.args]
-    for name in names:
-        if name not in arguments:
-            raise CourseError(
-                f"{koan.lesson.relative}: {koan.name} has a parameter {name}; "
-                f"[tool.sensei] arguments in pyproject.toml does not say what it is"
-            )
-    runs = itertools.product(*(arguments[name] for name in names))
-    skip = _skip_reason(base.example(koan, koan.solution.text))
-    return Ready(
-        koan, base, tuple(dict(zip(names, r, strict=True)) for r in runs), skip
-    )
-
-
-def _skip_reason(attempt: Attempt) -> str:
-    """The reason of a koan's skip or skipif mark that holds here."""
-    names = dict(vars(attempt.work.module))
-    exec(attempt.code, names)
-    for mark in getattr(names[attempt.koan.name], "pytestmark", []):
-        if mark.name == "skip" or (mark.name == "skipif" and any(mark.args)):
-            return str(mark.kwargs.get("reason") or "it is marked to be skipped")
-    return ""
+    assert koan.solution
+    skip = skip_reason(base.example(koan, koan.solution.text))
+    return Ready(koan, base, argument_sets(koan), skip)
 
 
 def _of_children() -> int:
