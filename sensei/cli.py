@@ -23,6 +23,7 @@ COMMANDS = {
     "list": "sensei.where",
     "hint": "sensei.where",
     "reset": "sensei.reset",
+    "review": "sensei.review",
     "watch": "sensei.watch.command",
     "score": "sensei.score",
     "update": "sensei.update",

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from sensei import sealed
 from sensei.free import Free
 from sensei.lesson import Lesson
+from sensei.review import reviews
 from sensei.timeline import Event
 
 if TYPE_CHECKING:
@@ -131,6 +132,11 @@ class Course:
             Lesson(self, name, part.strip(".")) for part, name in sorted(names)
         )
 
+    @cached_property
+    def reviews(self) -> tuple[Lesson, ...]:
+        """What a learner has in koans/review/; of no concern to an instructor."""
+        return tuple(reviews(self))
+
     def _below(self, folder: Path, suffix: str) -> list[Path]:
         packed = [p for p in self.sealed if p.is_relative_to(folder)]
         found = [*folder.glob(f"**/test_*{suffix}"), *packed]
@@ -151,13 +157,14 @@ class Course:
             ) from None
 
     def lesson_of(self, path: Path) -> Lesson | None:
-        """The lesson that a file of koans/ or solutions/ belongs to."""
+        """The lesson that a file of koans/ or solutions/ belongs to, or the review."""
         return self._by_path.get(path)
 
     @cached_property
     def _by_path(self) -> dict[Path, Lesson]:
         paths = {lesson.solution_path: lesson for lesson in self.lessons}
-        return paths | {lesson.path: lesson for lesson in self.lessons}
+        mine = (*self.lessons, *self.reviews)
+        return paths | {lesson.path: lesson for lesson in mine}
 
     # ------------------------------------------------------- what a course brings
 

@@ -140,6 +140,11 @@ class Lesson:
         )
 
     @property
+    def original(self) -> Lesson:
+        """The lesson that this one repeats; itself, unless it is one for review."""
+        return self
+
+    @property
     def number(self) -> str:
         """Such as "04", of test_04_micro_batches."""
         return self.name.split("_")[1] if "_" in self.name else ""

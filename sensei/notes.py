@@ -1,7 +1,9 @@
 """The sensei's notes: the .toml of a lesson, read and checked.
 
 Per koan: what it asks, three hints, named mistakes, the sentence shown when it
-turns green, a link. Per lesson: the lines shown when it is done.
+turns green, a link. Per lesson: the lines shown when it is done. A prediction that
+makes no sense with other numbers says ``numbers = false``; one in which a number has
+to stay, minus or not, says ``pins = [5]``.
 """
 
 from __future__ import annotations
@@ -52,7 +54,8 @@ class Note:
     """What the sensei may say about one koan.
 
     ``row`` names an entry of what a code koan's checks find ("step"), ``columns``
-    the numbers in it (["slate", "rate"]).
+    the numbers in it (["slate", "rate"]). ``numbers`` is false where a prediction
+    is not to come with other numbers, ``pins`` are those in it that stay.
     """
 
     name: str
@@ -65,6 +68,8 @@ class Note:
     points: float = 1
     row: str = ""
     columns: tuple[str, ...] = ()
+    numbers: bool = True
+    pins: tuple[float, ...] = ()
 
     @cached_property
     def pattern(self) -> list[ast.stmt]:
@@ -165,6 +170,8 @@ def _note(name: str, table: _Table) -> Note:
         points=table.number("points", default=1),
         row=table.text("row", default=""),
         columns=table.texts("columns", default=()),
+        numbers=table.flag("numbers", default=True),
+        pins=table.numbers("pins"),
     )
     table.finish()
     if len(note.hints) != HINTS:
@@ -195,8 +202,8 @@ class _Table:
         self.place = place
         self.content: dict[str, Any] = dict(content)
 
-    def flag(self, key: str) -> bool:
-        value = self.content.pop(key, False)
+    def flag(self, key: str, default: bool = False) -> bool:
+        value = self.content.pop(key, default)
         if not isinstance(value, bool):
             raise NotesError(f"{self.place}: {key} is neither true nor false")
         return value
@@ -226,6 +233,12 @@ class _Table:
             raise NotesError(f"{self.place}: {key} is not a number, 0 or more")
         return float(value) if value % 1 else int(value)
 
+    def numbers(self, key: str) -> tuple[float, ...]:
+        values = self.content.pop(key, [])
+        if not isinstance(values, list) or not all(map(_is_a_size, values)):
+            raise NotesError(f"{self.place}: {key} is not a list of numbers, 0 or more")
+        return tuple(map(float, values))
+
     def tables(self, key: str) -> list[_Table]:
         value = self.content.pop(key, None)
         if not isinstance(value, list):
@@ -238,3 +251,8 @@ class _Table:
     def finish(self) -> None:
         if self.content:
             raise NotesError(f"{self.place}: does not know {', '.join(self.content)}")
+
+
+def _is_a_size(value: object) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and 0 <= value < math.inf  # type: ignore[operator]

@@ -172,7 +172,7 @@ def pytest_collection_modifyitems(
             later = {after.path for after in behind}
             place = next((i for i, it in enumerate(items) if it.path in later), None)
             items.insert(len(items) if place is None else place, module.missing())
-    koans = {lesson.path for lesson in course.lessons}
+    koans = {lesson.path for lesson in (*course.lessons, *course.reviews)}
     more = config.stash[TRACEBACKS] or set(config.option.reportchars) & set("AP")
     if not more and {item.path for item in items} <= koans:
         config.option.tbstyle = "no"

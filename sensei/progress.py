@@ -135,17 +135,19 @@ def progress(course: Course, results: Results) -> list[Progress]:
     ``results`` has the verdicts of each koan that ran, by its lesson's file and name.
     """
     ran = {relative for relative, _ in results}
-    parts = sorted({lesson.part for lesson in course.lessons if lesson.relative in ran})
+    all_there = (*course.lessons, *course.reviews)
+    parts = sorted({lesson.part for lesson in all_there if lesson.relative in ran})
     return [
         Progress(part, tuple(_stretch(each, results) for each in lessons))
         for part in parts
-        if (lessons := [each for each in course.lessons if each.part == part])
+        if (lessons := [each for each in all_there if each.part == part])
     ]
 
 
 def unrun(course: Course, part: str = "") -> Progress:
     """A part of the course of which nothing was run."""
-    lessons = (lesson for lesson in course.lessons if lesson.part == part)
+    all_there = (*course.lessons, *course.reviews)
+    lessons = (lesson for lesson in all_there if lesson.part == part)
     return Progress(part, tuple(_stretch(lesson, {}) for lesson in lessons))
 
 

@@ -20,6 +20,7 @@ from sensei import source
 from sensei.course import Course
 from sensei.lesson import Lesson, NotAsGiven, functions
 from sensei.notes import NotesError
+from sensei.review import PART
 from sensei.source import Function, Unreadable
 
 KEPT = ".sensei/dropped"  # in the folder of the course; a number for each reset
@@ -41,20 +42,21 @@ def find(course: Course, name: str) -> Target:
     """The koan or lesson that a learner means; raises ResetError.
 
     A lesson may be called 04, test_04, its file or the file's path; a koan by
-    its name, with or without pytest's ``path::`` before and ``[cpu]`` behind.
+    its name, with or without pytest's ``path::`` before and ``[cpu]`` behind. What is
+    in review/ is meant where the path says so.
     """
     path, _, koan = name.rpartition("::")
     koan = koan.partition("[")[0]
+    is_review = Path(path or name).parent.name == PART
+    lessons = course.reviews if is_review else course.lessons
     matches = [
         Target(lesson, koan)
-        for lesson in course.lessons
+        for lesson in lessons
         if (not path or Path(path).stem == lesson.name) and koan in koans(lesson)
     ]
     if not matches:
         matches = [
-            Target(lesson)
-            for lesson in course.lessons
-            if Path(name).stem in spellings(lesson)
+            Target(lesson) for lesson in lessons if Path(name).stem in spellings(lesson)
         ]
     if not matches:
         raise ResetError(
@@ -271,6 +273,8 @@ def _run(course: Course, options: argparse.Namespace) -> int:
     print(f"{_what(targets)} as it was given.")
     if back:
         print(back)
+    if options.name == "reviews" or targets[0].lesson.part == PART:
+        print("`sensei review` brings them with other numbers.")
     return 0
 
 

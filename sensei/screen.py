@@ -12,6 +12,7 @@ from sensei import timeline
 from sensei.notes import HINTS
 from sensei.partial import Row, Table
 from sensei.progress import Progress, Step, Stretch
+from sensei.review import PART
 from sensei.text import MARGIN, Line, Span, code, labelled, prose
 from sensei.verdicts import Kind, Verdict
 
@@ -193,7 +194,10 @@ def _ending(progress: Progress, width: int) -> Iterator[Line]:
         text = "What you ran is solved. Run pytest for the whole path."
         yield from prose("", text, width)
         return
-    yield labelled("", "You have reached the end of the path.", ("green", "bold"))
+    end = "You have reached the end of the path."
+    if progress.part == PART:
+        end = "You have done them all. `sensei review` brings other numbers."
+    yield labelled("", end, ("green", "bold"))
     ending = progress.stretches[0].lesson.course.ending
     if ending and ending.exists() and not progress.part:
         for paragraph in ending.read_text("utf-8").split("\n\n"):

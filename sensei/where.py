@@ -15,6 +15,7 @@ from sensei import reset, screen, text
 from sensei.course import Course
 from sensei.notes import HINTS, Note
 from sensei.progress import Progress, Step, unrun
+from sensei.review import PART
 from sensei.text import Line, labelled, prose
 
 NEXT = "the next koan"
@@ -23,7 +24,7 @@ NEXT = "the next koan"
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add ``list`` and ``hint`` to the commands of ``sensei``."""
     listing = commands.add_parser("list", help="all koans, and which are filled in")
-    listing.add_argument("lesson", nargs="?", help="a lesson, such as 02")
+    listing.add_argument("lesson", nargs="?", help="a lesson, such as 02, or review")
     listing.set_defaults(run=_list)
     hint = commands.add_parser("hint", help="a hint, without a run")
     hint.add_argument(
@@ -52,8 +53,9 @@ def _all_filled(path: Progress) -> Iterator[Line]:
 
 
 def _list(course: Course, options: argparse.Namespace) -> int:
-    target = reset.find(course, options.lesson) if options.lesson else None
-    part = target.lesson.part if target else ""
+    is_all = options.lesson in (None, PART)
+    target = None if is_all else reset.find(course, options.lesson)
+    part = target.lesson.part if target else options.lesson or ""
     path = unrun(course, part)
     for stretch in path.stretches:
         if target is None or stretch.lesson is target.lesson:

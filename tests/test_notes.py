@@ -90,10 +90,12 @@ def test_what_may_be_left_out_has_a_default_and_is_read():
     note = read(GOOD).koans["test_one"]
     assert (note.points, note.also_right, note.row, note.columns) == (1, (), "", ())
     more = 'points = 0\nalso_right = ["1 + 1", "a.step()\\nb"]\nrow = "step"\n'
-    more += 'columns = ["slate", "p"]\nbecause ='
+    assert (note.numbers, note.pins) == (True, ())
+    more += 'columns = ["slate", "p"]\nnumbers = false\npins = [0.5, 3]\nbecause ='
     note = read(changed("because =", more)).koans["test_one"]
     assert (note.points, note.also_right) == (0, ("1 + 1", "a.step()\nb"))
     assert (note.row, note.columns) == ("step", ("slate", "p"))
+    assert (note.numbers, note.pins) == (False, (0.5, 3.0))
 
 
 def test_koans_keep_the_order_of_the_file_and_the_lesson_may_come_last():
@@ -225,6 +227,11 @@ def test_every_text_is_there_and_a_text(table, key, value):
                 "points is not a number",
             )
             for points in ("-1", "nan", "inf", "true", '"2"')
+        ),
+        ("because =", "numbers = 1\nbecause =", "numbers is neither true nor false"),
+        *(
+            ("because =", f"pins = {pins}\nbecause =", "pins is not a list of numbers")
+            for pins in ("3", "[-1]", "[nan]", "[true]", '["2"]')
         ),
         *(
             (

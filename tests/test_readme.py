@@ -109,6 +109,7 @@ MODULE = re.compile(r"`([a-z_]+\.(?:py|toml|txt))`")
 
 ELSEWHERE = {  # in a handout, or in the course of somebody who teaches
     *("course/earlier/", "course/notes/sealed.txt", ".github/workflows/koans.yml"),
+    *("koans/review/", "koans-for-each/"),
 }
 
 

@@ -91,6 +91,7 @@ class Reader:
     """
 
     def __init__(self, assignment: Assignment, lesson: Lesson, book: Book) -> None:
+        self.assignment = assignment
         self.lesson = lesson
         self.base = assignment.bases[lesson]
         self.book = book
@@ -221,14 +222,25 @@ class Reader:
         except (RecursionError, MemoryError, ValueError):
             return self._refused(koan)
 
+    def _with_its_numbers(self, work: Submitted, koan: Koan) -> Koan:
+        """The variant of a koan that stands in a file; the koan itself for none."""
+        several = self.assignment.variants.get(koan, ())
+        found = work.found.get(koan.name, [])
+        for one in (koan, *several) if several and len(found) == 1 else ():
+            assert one.pristine
+            if isinstance(blanks.match([one.pristine], found, work.helpers), Fit):
+                return one
+        return koan
+
     def _answer(self, work: Submitted, koan: Koan) -> Answer:
+        koan = self._with_its_numbers(work, koan)
         attempt = work.attempt(koan)
         if isinstance(attempt, Attempt):
             return self._enter(koan, attempt.fill, attempt)
         if attempt.wrote:
             return self._enter(koan, work.fill(koan), attempt)
         if attempt.kind is Kind.BLANK:
-            return Answer(self.book.settled(self.places[koan.name], attempt))
+            return Answer(self.book.settled(self._place(koan), attempt))
         if work.fault:
             return self._settled(koan, attempt.sentence)
         is_earlier = False
@@ -263,7 +275,7 @@ class Reader:
         is_earlier: bool = False,
     ) -> Answer:
         verdict = Verdict(Kind.ERROR, sentence)
-        number = self.book.settled(self.places[koan.name], verdict)
+        number = self.book.settled(self._place(koan), verdict)
         return Answer(number, is_changed, is_earlier)
 
     def _too_long(self, koan: Koan) -> Answer:
@@ -271,7 +283,10 @@ class Reader:
         return self._settled(koan, faults.not_as_given(change, koan), True)
 
     def _refused(self, koan: Koan) -> Answer:
-        return Answer(self.book.settled(self.places[koan.name], NOT_TAKEN))
+        return Answer(self.book.settled(self._place(koan), NOT_TAKEN))
+
+    def _place(self, koan: Koan) -> int:
+        return self.assignment.places[koan]
 
     def _enter(
         self, koan: Koan, fill: Fill, attempt: Attempt | Verdict | None
@@ -280,7 +295,7 @@ class Reader:
 
         ``attempt`` is None for a fill that did not stand in the koan as given.
         """
-        place = self.places[koan.name]
+        place = self._place(koan)
         try:
             text = _text(fill, self.base.helpers)
         except (SyntaxError, ValueError):  # some f-strings can't be written down
@@ -309,13 +324,14 @@ class Reader:
         Python writes some f-strings and texts of several lines in another way.
         """
         try:
-            example = self.base.example(koan, text)
+            base = self.assignment.base(koan)
+            example = base.example(koan, text)
             same = text != fill.text or _dumps(example.fill.nodes) == _dumps(fill.nodes)
         except (Unreadable, NotAsGiven, ValueError):
             same = False
         if not same:
             return NOT_TAKEN
-        return Submitted(self.base, "\n".join(example.lines)).attempt(koan)
+        return Submitted(base, "\n".join(example.lines)).attempt(koan)
 
 
 def _koan_of(lesson: Lesson, name: str) -> Function | None:

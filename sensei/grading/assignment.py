@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from sensei import faults, notes
+from sensei import drawing, faults, notes
 from sensei.attempt import Attempt
 from sensei.course import Course, CourseError
+from sensei.grading.numbers import Numbers, variant_of, with_koans
 from sensei.lesson import Koan, Lesson, NotAsGiven
 from sensei.notes import NotesError
 from sensei.selection import select as select
@@ -26,10 +27,14 @@ class AssignmentError(CourseError):
 
 @dataclass(frozen=True, eq=False)
 class Assignment:
-    """The lessons that are graded; a koan's place is that among all their koans."""
+    """The lessons that are graded; a koan's place is that among all their koans.
+
+    Where learners have numbers of their own, the variants have their places behind.
+    """
 
     course: Course
     lessons: tuple[Lesson, ...]
+    numbers: Numbers | None = None
 
     @cached_property
     def koans(self) -> tuple[Koan, ...]:
@@ -40,9 +45,62 @@ class Assignment:
         """The lessons with nothing filled in: what an answer is put into."""
         return {lesson: Work(lesson, pristine(lesson)) for lesson in self.lessons}
 
+    @cached_property
+    def all_koans(self) -> tuple[Koan, ...]:
+        """The koans, and then all variants of each."""
+        variants = (
+            variant for several in self.variants.values() for variant in several
+        )
+        return (*self.koans, *variants)
+
+    @cached_property
+    def variants(self) -> Mapping[Koan, Sequence[Koan]]:
+        """The variants of each koan that learners have with numbers of their own."""
+        numbers = self.numbers
+        pools = {} if numbers is None else {k: numbers.pool(k) for k in self.koans}
+        return {
+            koan: [variant_of(koan, pool, i) for i in range(len(pool.seeds))]
+            for koan, pool in pools.items()
+            if pool
+        }
+
+    @cached_property
+    def places(self) -> Mapping[Koan, int]:
+        return {koan: place for place, koan in enumerate(self.all_koans)}
+
+    def base(self, koan: Koan) -> Work:
+        """The lesson of a koan, or of a variant, with nothing filled in."""
+        layer = self._layer_of.get(koan)
+        return self.bases[koan.lesson] if layer is None else self._layers[layer]
+
+    @cached_property
+    def _layer_of(self) -> Mapping[Koan, tuple[Lesson, int]]:
+        return {
+            variant: (koan.lesson, i)
+            for koan, several in self.variants.items()
+            for i, variant in enumerate(several)
+        }
+
+    @cached_property
+    def _layers(self) -> Mapping[tuple[Lesson, int], Work]:
+        """Lessons with the first variant of each koan, the second, and so on."""
+        texts: dict[tuple[Lesson, int], dict[str, str]] = {}
+        for koan, several in self.variants.items():
+            pool = self.numbers.pool(koan) if self.numbers else None
+            for i in range(len(several)):
+                seed = pool.seeds[i] if pool else 0
+                text = drawing.draw(koan, seed)
+                texts.setdefault((koan.lesson, i), {})[koan.name] = text or ""
+        return {
+            (lesson, i): Work(
+                lesson, with_koans(pristine(lesson).decode(), koans).encode()
+            )
+            for (lesson, i), koans in texts.items()
+        }
+
     def attempt(self, koan: Koan, fill: str) -> Attempt:
         """A koan as it was given with an answer in it; raises what example does."""
-        base = self.bases[koan.lesson]
+        base = self.base(koan)
         return base.example(koan, fill, base.path)
 
     @property

@@ -56,8 +56,8 @@ class Bench:
 
     def __init__(self, assignment: Assignment) -> None:
         assignment.course.find_helpers()
-        bases = assignment.bases
-        self.koans = [_ready(koan, bases[koan.lesson]) for koan in assignment.koans]
+        koans = assignment.all_koans
+        self.koans = [_ready(koan, assignment.base(koan)) for koan in koans]
         beliefs = assignment.course.beliefs
         self.beliefs = {belief.says: belief.see for belief in beliefs}
         self.starting: set[int] = set()

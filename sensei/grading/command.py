@@ -9,13 +9,23 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from sensei import points
 from sensei.course import Course, CourseError
-from sensei.grading import assignment, gradebook, matching, needs, overrides, roster
+from sensei.grading import (
+    assignment,
+    gradebook,
+    matching,
+    needs,
+    numbers,
+    overrides,
+    own,
+    roster,
+)
 from sensei.grading.archives import Unusable
 from sensei.grading.assignment import Assignment
 from sensei.grading.exports import open_export
@@ -30,6 +40,7 @@ from sensei.grading.out.marks_back import Asked, grades_csv, marks_back
 from sensei.grading.overrides import Override
 from sensei.grading.roster import Roster
 from sensei.grading.shown import clean, shortened
+from sensei.grading.tables import some
 from sensei.grading.workers import GraderError
 from sensei.verdicts import Kind
 
@@ -52,6 +63,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     add("submissions", type=Path, metavar="EXPORT", help=what)
     what = "the platform's gradebook or worksheet, or any CSV with a column id"
     add("--roster", type=Path, metavar="FILE", help=what)
+    what = "the secret of a handout in which each learner has numbers of their own"
+    add("--numbers", type=Path, metavar="SECRET", help=what)
     what = "which column of the gradebook is ours: its title or number"
     add("--column", metavar="TITLE", help=what)
     what = "where to write (default: grades)"
@@ -92,6 +105,10 @@ def _run(course: Course, options: argparse.Namespace) -> int:
     for name in options.exclude:
         overrides.koan_of(given.koans, name)
     people = _roster(options)
+    if options.numbers is not None:
+        if people is None:
+            raise Usage("--numbers goes by the learners' ids: name the --roster, too")
+        given = replace(given, numbers=numbers.read(options.numbers, given.lessons))
     try:
         hand_ins = open_export(options.submissions, Finder(course.lessons).lesson_of)
     except Unusable as error:
@@ -184,7 +201,13 @@ def _grade(
             submissions = map(
                 finder.find, hand_ins
             )  # one after the other: they are big
-            answers = grader.grade(submissions, len(hand_ins))
+            ids = [_learners(matched, one) for one in hand_ins] if given.numbers else []
+            answers = grader.grade(submissions, len(hand_ins), ids)
+            if given.numbers and people:
+                names = {person.id: person.name for person in people.people}
+                others = own.Others(given, grader.book, names)
+                pairs = zip(answers, ids, strict=True)
+                answers = [others.remarked(one, mine) for one, mine in pairs]
             keyed = dict(zip((one.key for one in hand_ins), answers, strict=True))
             book = _gradebook(options, grader, keyed, matched, by_hand)
         bars.begin("writing", len(book.records))
@@ -193,6 +216,12 @@ def _grade(
     print("\n".join(needs.lines(matched.needs, options.out / NEEDS)))
     is_whole = not (matched.open_needs or left_out or book.is_incomplete)
     return DONE if is_whole and not grader.trouble else INCOMPLETE
+
+
+def _learners(matched: Matched, hand_in: HandIn) -> list[str]:
+    """The ids on the roster of those whose a hand-in is."""
+    matches = (match for match in matched.matches if match.hand_in is hand_in)
+    return [match.person.id for match in matches if match.person]
 
 
 def _gradebook(
@@ -282,6 +311,22 @@ class _Bars(Progress):
 # ------------------------------------------------------------------ on the screen
 
 
+def _of_numbers(book: Gradebook) -> Iterator[str]:
+    """What numbers of their own have shown, and what they can't show."""
+    given = book.assignment
+    if given.numbers is None:
+        return
+    common = len(given.koans) - len(given.variants)
+    yield (
+        f"numbers of their own: {points.count(len(given.variants), 'koan')}; "
+        f"{common} are common to all, where copying does not show"
+    )
+    copied = [r for r in book.people if any(map(own.is_copied, r.answers.remarks))]
+    if copied:
+        names = some([book.label(record) for record in copied])
+        yield f"somebody else's numbers: {names}; the flags in {GRADES} say whose"
+
+
 def _summary(book: Gradebook, grader: Grader, seconds: float) -> Iterator[str]:
     """Of those who handed in; the absent and test students are told apart."""
     kinds = Counter(cell.kind for record in book.counted for cell in record.cells)
@@ -307,6 +352,7 @@ def _summary(book: Gradebook, grader: Grader, seconds: float) -> Iterator[str]:
     if pairs:
         pairs_ = points.count(pairs, "pair")
         yield f"similar wrong answers: {pairs_} of learners, see report.html"
+    yield from _of_numbers(book)
     yield grader.fence
     if kinds[Kind.UNGRADED]:
         yield f"{kinds[Kind.UNGRADED]} koans are ungraded: the grader failed there."

@@ -58,7 +58,8 @@ class Answers:
     ``numbers`` are those of the answers in the book, a koan each; ``problem`` is why
     all of it could not be read ("" if it could); ``remarks`` are about its files;
     ``changed`` are the koans changed outside the blank, by their places, and
-    ``absent`` the numbers of the lessons that are not in it.
+    ``absent`` the numbers of the lessons that are not in it. ``foreign`` are koans with
+    other numbers than the learner's own: the places of these, by that of the koan.
     """
 
     numbers: Sequence[int]
@@ -66,11 +67,15 @@ class Answers:
     absent: Sequence[str] = ()
     remarks: Sequence[str] = ()
     problem: str = ""
+    foreign: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A learner's koan: what was written and what it is worth."""
+    """A learner's koan: what was written and what it is worth.
+
+    ``asked`` is the koan with the learner's own numbers.
+    """
 
     koan: Koan
     number: int
@@ -78,6 +83,7 @@ class Cell:
     kind: Kind
     changed: bool = False
     override: Override | None = None
+    asked: Koan | None = None
 
     @property
     def title(self) -> str:
@@ -345,7 +351,8 @@ def make(
             kind = Kind.SKIPPED if place in skipped else entry.kind
             changed = place in answers.changed
             if koan not in excluded:
-                yield Cell(koan, number, entry, kind, changed, mine.get(koan))
+                asked = koan_of(assignment, entry)
+                yield Cell(koan, number, entry, kind, changed, mine.get(koan), asked)
 
     pairs = zip(learners, file_ids(match.id for match in matches), strict=True)
     records = [
@@ -354,6 +361,13 @@ def make(
     ]
     names = tuple(koan.name for koan in koans if koan in excluded)
     return Gradebook(assignment, book, tuple(records), names, beliefs or {})
+
+
+def koan_of(assignment: Assignment, entry: Entry) -> Koan:
+    """The koan that an answer is to: it may be one with other numbers."""
+    is_common = entry.koan < len(assignment.koans)
+    koans = assignment.koans if is_common else assignment.all_koans
+    return koans[entry.koan]
 
 
 def file_ids(ids: Iterable[str]) -> list[str]:

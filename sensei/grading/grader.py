@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from sensei.grading import own
 from sensei.grading.answers import Reader, Taken
 from sensei.grading.assignment import Assignment, pristine
 from sensei.grading.book import Book, Entry
@@ -124,20 +125,49 @@ class Grader:
                 said = f"ended as {untouched.kind}, not as blank"
                 raise CanaryError(f"{koan.name} untouched {said}")
 
-    def grade(self, submissions: Iterable[Submission], count: int) -> list[Answers]:
+    def check_numbers(self, waiting: Iterable[Entry]) -> None:
+        """Judge the right answer to each variant that somebody has.
+
+        Raises CanaryError.
+        """
+        common, koans = len(self.assignment.koans), self.assignment.all_koans
+        places = sorted({entry.koan for entry in waiting if entry.koan >= common})
+        solved = [(koans[place].solution, place) for place in places]
+        right = [Entry(place, fill.text) for fill, place in solved if fill]
+        self.judge(right)
+        for entry in right:
+            if entry.kind not in (Kind.PASSED, Kind.SKIPPED):
+                name, said = koans[entry.koan].name, f"{entry.kind}: {entry.sentence}"
+                raise CanaryError(f"{name} with a learner's numbers ended as {said}")
+
+    def grade(
+        self,
+        submissions: Iterable[Submission],
+        count: int,
+        learners: Sequence[Sequence[str]] = (),
+    ) -> list[Answers]:
         """The answers of each of so many submissions, all of them judged.
 
-        Raises CanaryError; trouble that comes later is told in ``trouble``.
+        ``learners`` are the ids of those whose each is, where these have numbers of
+        their own. Raises CanaryError, NumbersError; trouble that comes later is told in
+        ``trouble``.
         """
         begin = self.progress.begin
         begin("checking that grading works here", len(self.assignment.koans))
         self.check()
         begin("reading hand-ins", count)
         answers = []
-        for submission in submissions:
+        for i, submission in enumerate(submissions):
             answers.append(self.take(submission))
+            if learners:
+                taken = answers.pop()
+                ids = learners[i]
+                answers.append(own.settle(self.assignment, self.book, taken, ids))
             self.progress.step()
         waiting = self.book.open()
+        if learners:
+            own.check(self.assignment, self.book, answers)
+            self.check_numbers(waiting)
         begin("judging answers", len(waiting))
         try:
             self.judge(waiting)

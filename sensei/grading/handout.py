@@ -22,8 +22,9 @@ from typing import Any
 
 from sensei import sealed
 from sensei.course import Course, CourseError
-from sensei.grading import assignment, packing
+from sensei.grading import assignment, gradebook, numbers, packing, roster
 from sensei.grading.assignment import pristine
+from sensei.grading.numbers import NAME, Numbers, NumbersError, Own
 from sensei.lesson import Lesson
 from sensei.points import count
 from sensei.verdicts import Kind
@@ -56,23 +57,40 @@ def handout(
     course: Course, lessons: Sequence[Lesson], reveal: bool = True
 ) -> dict[str, bytes]:
     """The files of a handout, by their paths in it; pure but for reading."""
-    notes = course.notes.relative_to(course.root).as_posix()
     beside = [course.root / name for name in BESIDE]
     engine = packing.engine().items()
     files = {k: v for k, v in engine if not k.startswith(NOT_HANDED_OUT)}
     files |= packing.files_of(course, [path for path in beside if path.exists()])
     files |= packing.brought(course)
     files |= packing.files_of(course, sorted(_helpers(course, lessons)))
-    files |= {lesson.relative: pristine(lesson) for lesson in lessons}
     made = {
         "README.md": _readme(course, lessons, reveal),
         "pyproject.toml": _pyproject(course, lessons, reveal),
-        f"{notes}/{sealed.NAME}": sealed.seal(_sealed(course, lessons, reveal)),
     }
-    return files | {name: text.encode() for name, text in made.items()}
+    files |= {name: text.encode() for name, text in made.items()}
+    return files | lessons_of(course, lessons, reveal)
 
 
-def _sealed(course: Course, lessons: Sequence[Lesson], reveal: bool) -> dict[str, str]:
+def lessons_of(
+    course: Course, lessons: Sequence[Lesson], reveal: bool, own: Own | None = None
+) -> dict[str, bytes]:
+    """The files of a handout that hold koans, and what is said of them.
+
+    ``own`` are the numbers of a learner.
+    """
+    notes = _relative(course, course.notes)
+    texts = {x.relative: own.text(x) if own else _given(x) for x in lessons}
+    texts[f"{notes}/{sealed.NAME}"] = sealed.seal(_sealed(course, lessons, reveal, own))
+    return {name: text.encode() for name, text in texts.items()}
+
+
+def _given(lesson: Lesson) -> str:
+    return pristine(lesson).decode()
+
+
+def _sealed(
+    course: Course, lessons: Sequence[Lesson], reveal: bool, own: Own | None
+) -> dict[str, str]:
     """Notes and solutions; solutions with their blanks left where none is revealed."""
     files = {}
     for lesson in lessons:
@@ -83,6 +101,9 @@ def _sealed(course: Course, lessons: Sequence[Lesson], reveal: bool) -> dict[str
             for key in NOT_FOR_LEARNERS:
                 table.pop(key, None)
         solution = given.solution if reveal else given.text
+        if own:
+            notes = own.notes(lesson, notes)
+            solution = own.solution(lesson) if reveal else own.text(lesson)
         files[_relative(course, lesson.notes_path)] = toml(notes)
         files[_relative(course, lesson.solution_path)] = solution
     return files
@@ -247,10 +268,19 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser.add_argument(
         "--no-reveal", action="store_true", help="no --reveal, and no solutions in it"
     )
+    what = "who is in the class, for --numbers: a file as sensei grade takes it"
+    parser.add_argument("--roster", type=Path, metavar="FILE", help=what)
+    what = (
+        "a zip for each learner on the roster, with numbers of their own, and beside "
+        f"them {NAME}, by which they are graded"
+    )
+    parser.add_argument("--numbers", action="store_true", help=what)
     parser.set_defaults(run=_run)
 
 
 def _run(course: Course, options: argparse.Namespace) -> int:
+    if options.numbers or options.roster:
+        return _with_numbers(course, options)
     out, reveal = options.out, not options.no_reveal
     is_zip = out.suffix.lower() == ".zip"
     if not is_zip and out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -275,3 +305,61 @@ def _run(course: Course, options: argparse.Namespace) -> int:
         f"blank. Its answers are sealed, not secret: docs/grading.md"
     )
     return 0
+
+
+# --------------------------------------------------------- numbers of their own
+
+
+def _with_numbers(course: Course, options: argparse.Namespace) -> int:
+    """Write a zip for each learner, and the secret beside them."""
+    if not (options.numbers and options.roster):
+        raise HandoutError("--numbers needs the --roster, and goes with it alone")
+    people = roster.read(options.roster).people
+    chosen = assignment.select(course, options.lessons)
+    lessons = assignment.read(course, chosen).lessons
+    reveal, top = not options.no_reveal, options.out.stem
+    out = _folder_for_each(options.out)
+    secret = out.parent / NAME
+    known = _secret(course, lessons, secret)
+    common = handout(course, lessons, reveal)
+    names = gradebook.file_ids(person.id for person in people)
+    paths = [out / f"{name}.zip" for name in names]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        secret.write_text(known.as_json(), "utf-8")
+        for person, path in zip(people, paths, strict=True):
+            files = common | lessons_of(course, lessons, reveal, Own(known, person.id))
+            if path is paths[0]:
+                check(files)
+            packing.write_zip(path, {f"{top}/{name}": files[name] for name in files})
+    except OSError as error:
+        raise HandoutError(f"{out}: {error.strerror}") from None
+    koans = [koan for lesson in lessons for koan in lesson.koans.values()]
+    own = sum(known.pool(koan) is not None for koan in koans)
+    print(
+        f"written: {out}: {count(len(paths), 'zip')}, a learner each: "
+        f"{count(own, 'koan')} with numbers of their own, {len(koans) - own} common to "
+        f"all.\nKeep {secret}, and keep it to yourself: `sensei grade EXPORT --roster "
+        f"R --numbers {secret}` needs it."
+    )
+    return 0
+
+
+def _folder_for_each(out: Path) -> Path:
+    """Where the zips go: koans-for-each/ for koans.zip; nothing else may be there."""
+    folder = out.with_name(f"{out.stem}-for-each") if out.suffix == ".zip" else out
+    if folder.exists() and any(path.suffix != ".zip" for path in folder.iterdir()):
+        raise HandoutError(f"{folder} holds other things. Name a new folder")
+    return folder
+
+
+def _secret(course: Course, lessons: Sequence[Lesson], path: Path) -> Numbers:
+    """The numbers that are there already, for who comes late; else new ones."""
+    if not path.exists():
+        return numbers.make(course, lessons)
+    try:
+        return numbers.read(path, lessons)
+    except NumbersError as error:
+        raise HandoutError(
+            f"{error}. For numbers that are new to all, put it aside first"
+        ) from None

@@ -72,7 +72,7 @@ class Judge:
                 yield waiting[first : first + size]
 
     def _is_prediction(self, place: int) -> bool:
-        return self.assignment.koans[place].note.is_prediction
+        return self.assignment.all_koans[place].note.is_prediction
 
     # ------------------------------------------------------------------- a round
 

@@ -37,6 +37,7 @@ from sensei.grading import fence
 from sensei.grading.assignment import Assignment
 from sensei.grading.bench import Bench
 from sensei.grading.fence import Fence
+from sensei.grading.numbers import parsed
 from sensei.processes import Pipe, Process
 from sensei.watchdog import Limits
 
@@ -282,7 +283,8 @@ def get_ready(setup: Message) -> tuple[Bench, Fence, str]:
         warnings.simplefilter("ignore")
         for module in course.preload:
             importlib.import_module(module)
-        bench = Bench(Assignment(course, tuple(lessons)))
+        numbers = parsed(setup["numbers"] or "")
+        bench = Bench(Assignment(course, tuple(lessons), numbers))
         bench.warm_up(Limits(course.seconds))
     gc.collect()
     gc.freeze()

@@ -42,6 +42,7 @@ class Warm:
         setup = {
             "root": str(assignment.course.root.resolve()),
             "lessons": [lesson.name for lesson in assignment.lessons],
+            "numbers": assignment.numbers and assignment.numbers.as_json(False),
             "jobs": jobs,
             "source": source,
             "sink": sink,

@@ -50,7 +50,7 @@ def is_mid_save(before: Snapshot, after: Snapshot) -> bool:
 def works(course: Course) -> Works:
     """The lessons that are there, as they are now."""
     found = {}
-    for lesson in course.lessons:
+    for lesson in (*course.lessons, *course.reviews):
         with suppress(OSError, NotesError, Unreadable):
             found[lesson.relative] = read(lesson, lesson.path)
     return found

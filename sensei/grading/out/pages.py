@@ -164,7 +164,7 @@ def _wrong(cells: Iterable[Cell]) -> Iterator[Item]:
 
 def _item(cells: list[Cell]) -> Item:
     [first, *more] = cells
-    koan, entry = first.koan, first.entry
+    koan, entry = first.asked or first.koan, first.entry
     is_whole = more and len(cells) == len(koan.lesson.koans)
     return Item(
         lesson=_name(koan.lesson),

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sensei.course import Course
-from sensei.grading.gradebook import Cell, Gradebook, Record
+from sensei.grading.gradebook import Cell, Gradebook, Record, koan_of
 from sensei.grading.out.files import written
 from sensei.verdicts import Kind
 
@@ -91,7 +91,7 @@ def _lessons(book: Gradebook) -> list[dict[str, Any]]:
 def _answer(book: Gradebook, number: int) -> dict[str, Any]:
     entry = book.book.entries[number]
     return {
-        "koan": book.assignment.koans[entry.koan].name,
+        "koan": koan_of(book.assignment, entry).name,
         "fill": entry.fill or None,
         "verdict": str(entry.kind),
         "sentence": entry.sentence,

@@ -1,0 +1,77 @@
+"""A lesson for the tiny course in which some koans can have other numbers."""
+
+from __future__ import annotations
+
+from tiny import TinyCourse
+
+SOLUTION = '''"""04  Slopes
+
+They add up.
+"""
+
+from sensei import __
+
+
+def twice(number):
+    return 2 * number
+
+
+def test_two_slopes():
+    """The slopes are 3 and 5. What do they come to?"""
+    slate = 0.0
+    for slope in (3.0, 5.0):
+        slate += slope
+
+    assert slate == 8.0
+
+
+def test_a_word():
+    """What is the word?"""
+    assert "a" + "b" == "ab"
+
+
+def test_some_code():
+    """Write what doubles 4."""
+    number = 2.0 * 4.0
+    assert number == 8.0
+
+
+def test_review_of_both():
+    """Which word comes first?"""
+    assert sorted(["b", "a"]) == ["a", "b"]
+
+
+def test_review_of_all():
+    """p is 6. What is twice of it, and 7 more?"""
+    p = 6.0
+    assert twice(p) + 7.0 == 19.0
+'''
+NOTE = """
+[{name}]
+asks = "{asks}"
+hints = ["Add.", "Add 3.", "Add again."]
+because = "{because}"
+link = "https://x.org"
+
+[[{name}.mistakes]]
+fill = "5.0"
+says = "That is the last one."
+"""
+ASKS = {
+    "test_two_slopes": "assert slate == __",
+    "test_a_word": "assert 'a' + 'b' == __",
+    "test_some_code": "number = __",
+    "test_review_of_both": "assert sorted(['b', 'a']) == __",
+    "test_review_of_all": "assert twice(p) + 7.0 == __",
+}
+LESSON = '[lesson]\nsay = "?"\nlearned = "+"\ncaught = "-"\nlink = "https://x.org"\n'
+
+
+def add_slopes(tiny: TinyCourse) -> None:
+    """Add the lesson, untouched."""
+    (tiny.root / "solutions" / "test_04_slopes.py").write_text(SOLUTION)
+    notes = [NOTE.format(name=n, asks=a, because="It adds.") for n, a in ASKS.items()]
+    (tiny.main / "test_04_slopes.toml").write_text(LESSON + "".join(notes))
+    lesson = tiny.lesson("test_two_slopes")
+    assert lesson.pristine is not None
+    lesson.path.write_text(lesson.pristine.text)
