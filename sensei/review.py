@@ -198,8 +198,9 @@ def _summary(
 ) -> Iterator[str]:
     new = sum(seed is not None for seed in seeds)
     where = (course.koans / PART).relative_to(course.root).as_posix()
-    yield f"{_koans(len(seeds))} in {where}/: {new} with other numbers, and"
-    yield f"{len(seeds) - new} as in the lesson, for want of numbers that could change."
+    yield f"{_koans(len(seeds))} in {where}/, {new} of them with other numbers."
+    if as_given := len(seeds) - new:
+        yield f"{as_given} as in the lesson, for want of numbers that could change."
     if kept:
         place = kept.relative_to(course.root).as_posix()
         yield f"What was there is in {place}; `sensei reset --undo` brings it back."
