@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -88,3 +89,20 @@ def test_no_library_of_the_course_is_imported_to_say_where_one_is():
     )
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False)
     assert ran.returncode == 0
+
+
+def test_whoever_reads_it_may_stop_before_its_end():
+    """As ``sensei list | head`` does; and the package can be run as a module."""
+    started = subprocess.Popen(
+        [sys.executable, "-m", "sensei", "list"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+    )
+    assert started.stdout and started.stderr
+    assert b"01 piling up" in started.stdout.read(400)
+    started.stdout.close()
+    assert started.stderr.read() == b""
+    assert started.wait(60) == 0

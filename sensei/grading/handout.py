@@ -40,7 +40,7 @@ PROJECT = {  # of a course that is no package itself; the engine lies in its han
     "dependencies": ["pytest>=9.2"],
     "scripts": {"sensei": "sensei.cli:main"},
 }
-PACKAGES = ["sensei", "sensei.watch"]
+PACKAGES = ["sensei", "sensei.check", "sensei.watch"]
 TOOLS = ("setuptools", "pytest", "sensei")  # of pyproject.toml
 BARE = re.compile(r"[A-Za-z0-9_-]+")
 SECONDS = 600  # of the check
