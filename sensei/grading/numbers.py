@@ -149,6 +149,7 @@ def is_right(koan: Koan, fill: str, found: Any) -> bool:
 
 def value_of(koan: Koan, fill: str) -> Any:
     """What a prediction comes to; None for what is none."""
+    koan.lesson.course.find_helpers()
     modules = variants.attempt(koan, drawing.text_of(koan)).work.modules
     try:
         node = ast.parse(fill, mode="eval").body
