@@ -9,11 +9,12 @@ SOLUTION = '''"""04  Slopes
 They add up.
 """
 
+from doubled import TWO
 from sensei import __
 
 
 def twice(number):
-    return 2 * number
+    return TWO * number
 
 
 def test_two_slopes():
@@ -68,7 +69,8 @@ LESSON = '[lesson]\nsay = "?"\nlearned = "+"\ncaught = "-"\nlink = "https://x.or
 
 
 def add_slopes(tiny: TinyCourse) -> None:
-    """Add the lesson, untouched."""
+    """Add the lesson, untouched, and what it imports from beside the koans."""
+    (tiny.main / "doubled.py").write_text("TWO = 2\n")
     (tiny.root / "solutions" / "test_04_slopes.py").write_text(SOLUTION)
     notes = [NOTE.format(name=n, asks=a, because="It adds.") for n, a in ASKS.items()]
     (tiny.main / "test_04_slopes.toml").write_text(LESSON + "".join(notes))
