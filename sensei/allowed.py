@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sensei.blanks import Fill
-from sensei.free import Free, is_dunder, words
+from sensei.free import Free
+from sensei.listed import is_dunder, words
 from sensei.scope import COMPREHENSIONS, Bindings, Scope, binds, bound, own, source_of
 
 MAX_TEXT = 10_000  # characters of its names and texts; the longest solution has 200

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sensei.course import Course, CourseError
-from sensei.free import FreeError
+from sensei.listed import ListError
 from sensei.notes import NotesError
 from sensei.reset import ResetError
 
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = _run(options)(find_course(Path.cwd()), options)
         sys.stdout.flush()
         return code
-    except (CourseError, NotesError, FreeError, ResetError) as error:
+    except (CourseError, NotesError, ListError, ResetError) as error:
         print(f"sensei: {error}", file=sys.stderr)
         return UNUSABLE
     except KeyboardInterrupt:

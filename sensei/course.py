@@ -21,12 +21,13 @@ from sensei import sealed
 from sensei.free import Free
 from sensei.lesson import Lesson
 from sensei.review import reviews
+from sensei.roles import Roles
 from sensei.timeline import Event
 
 if TYPE_CHECKING:
     from sensei.beliefs import Belief
 
-PATHS = ("koans", "notes", "solutions", "free", "ending")
+PATHS = ("koans", "notes", "solutions", "free", "roles", "ending")
 MODULES = ("story", "state", "misconceptions")
 KNOWN = {*PATHS, *MODULES, "seconds", "preload", "arguments", "reveal"}
 
@@ -42,11 +43,11 @@ class Course:
     ``notes`` is the folder of the notes (default: that of the koans), ``story``
     the module whose ``watch`` tells how a koan's values came about, ``state`` the
     one whose ``kept`` puts global state back after a run, ``misconceptions`` the one
-    whose ``BELIEFS`` explain wrong answers, ``free`` the file that
-    lists what code may use, ``ending`` the words for the end of the main path,
-    ``preload`` the modules that a warm process imports beforehand, ``arguments``
-    the values that a koan's parameters take in grading, ``reveal`` whether a learner
-    may ask for an answer.
+    whose ``BELIEFS`` explain wrong answers, ``free`` the file that lists what code
+    may use, ``roles`` the one that lists what numbers are for, ``ending`` the words
+    for the end of the main path, ``preload`` the modules that a warm process imports
+    beforehand, ``arguments`` the values that a koan's parameters take in grading,
+    ``reveal`` whether a learner may ask for an answer.
     """
 
     root: Path
@@ -58,6 +59,7 @@ class Course:
     state: str = ""
     misconceptions: str = ""
     free_path: Path | None = None
+    roles_path: Path | None = None
     ending: Path | None = None
     preload: tuple[str, ...] = ()
     arguments: Mapping[str, tuple[Any, ...]] = field(
@@ -109,6 +111,7 @@ class Course:
             state=table.get("state", ""),
             misconceptions=table.get("misconceptions", ""),
             free_path=root / table["free"] if "free" in table else None,
+            roles_path=root / table["roles"] if "roles" in table else None,
             ending=root / table["ending"] if "ending" in table else None,
             preload=tuple(preload),
             arguments={name: tuple(values) for name, values in arguments.items()},
@@ -176,8 +179,13 @@ class Course:
 
     @cached_property
     def free(self) -> Free:
-        """What code may use; raises FreeError."""
+        """What code may use; raises ListError."""
         return Free.load(self.free_path)
+
+    @cached_property
+    def roles(self) -> Roles:
+        """What numbers are for, by the names around them; raises ListError."""
+        return Roles.load(self.roles_path)
 
     def need_solutions(self) -> None:
         """Raise CourseError where there is nothing to write koans with."""

@@ -124,7 +124,7 @@ def _not_called(outcome: Outcome) -> str:
 def _statements_that_name(attempt: Attempt) -> Iterator[str]:
     """The statements of a fill that are nothing but the name of a function.
 
-    A method is known by being called somewhere in the lesson: p.grad alone is none.
+    A method is known by being called somewhere in the lesson: box.lid alone is none.
     """
     pristine = attempt.koan.lesson.pristine
     lesson = pristine.solution if pristine else attempt.work.text

@@ -30,6 +30,7 @@ from sensei.literals import (
     Literals,
 )
 from sensei.notes import Note
+from sensei.roles import Roles
 
 RATES = (0.5, 0.25, 0.125)
 DIVISORS = (2.0, 4.0, 8.0)
@@ -81,14 +82,19 @@ def form_of(koan: Koan) -> Form | None:
     note = koan.note
     if koan.lesson.pristine is None or koan.pristine is None:
         return None
-    return _formed(text_of(koan), note.is_prediction, note.numbers, note.pins)
+    roles = koan.lesson.course.roles
+    return _formed(text_of(koan), note.is_prediction, note.numbers, note.pins, roles)
 
 
 @lru_cache(maxsize=500)
 def _formed(
-    text: str, is_prediction: bool, is_wanted: bool, pins: tuple[float, ...]
+    text: str,
+    is_prediction: bool,
+    is_wanted: bool,
+    pins: tuple[float, ...],
+    roles: Roles,
 ) -> Form:
-    read = literals.read(text, pins)
+    read = literals.read(text, pins, roles)
     reason = read.reason
     if not is_wanted:
         reason = "its notes opt out"

@@ -7,22 +7,13 @@ from them.
 from __future__ import annotations
 
 import builtins
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
-
-class FreeError(Exception):
-    """A free.toml that can't be used: it names the file, the key and the fault."""
-
-
-def words(text: str) -> frozenset[str]:
-    """The names in a text, which stand apart by white space."""
-    return frozenset(text.split())
-
+from sensei.listed import ListError, names_of, refuse_others, table_of, text_of, words
 
 BUILTINS = words(
     """abs all any ascii bin bool breakpoint bytes callable chr complex dict divmod
@@ -66,10 +57,10 @@ class Free:
 
     @classmethod
     def load(cls, path: Path | None) -> Free:
-        """What a free.toml says (None: plain Python alone); raises FreeError."""
+        """What a free.toml says (None: plain Python alone); raises ListError."""
         if path is None:
             return cls()
-        return _parsed(path, _text(path))
+        return _parsed(path, text_of(path))
 
     def lists(self, module: str, name: str) -> bool:
         """Whether a name of a module is on its list."""
@@ -79,30 +70,17 @@ class Free:
         )
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except OSError as error:
-        raise FreeError(f"{path}: can't be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise FreeError(f"{path}: not UTF-8 at byte {error.start}") from None
-
-
 @cache
 def _parsed(path: Path, text: str) -> Free:
     """Parsed once in a process, however often a course is loaded."""
-    try:
-        table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise FreeError(f"{path}: {error}") from None
+    table = table_of(path, text)
     keys = ("builtins", "attributes", "assignable")
-    own, attributes, assignable = (_names(path, k, table.pop(k, [])) for k in keys)
+    own, attributes, assignable = (names_of(path, k, table.pop(k, [])) for k in keys)
     modules = dict(_modules(path, table.pop("modules", {})))
-    if table:
-        raise FreeError(f"{path}: does not know {', '.join(table)}")
+    refuse_others(path, table)
     for name in own:
         if not hasattr(builtins, name):
-            raise FreeError(f"{path}: builtins: Python has no {name}")
+            raise ListError(f"{path}: builtins: Python has no {name}")
     modules |= {m: names | modules.get(m, words("")) for m, names in MODULES.items()}
     attributes |= ATTRIBUTES | assignable
     return Free(BUILTINS | own, attributes, assignable, modules)
@@ -110,27 +88,8 @@ def _parsed(path: Path, text: str) -> Free:
 
 def _modules(path: Path, tables: object) -> Iterator[tuple[str, frozenset[str]]]:
     if not isinstance(tables, dict):
-        raise FreeError(f"{path}: modules: should be a table")
+        raise ListError(f"{path}: modules: should be a table")
     for module, names in tables.items():
         if not all(map(str.isidentifier, module.split("."))):
-            raise FreeError(f"{path}: modules: {module!r} is no name of a module")
-        yield module, _names(path, f"modules: {module}", names, globs="*?[]-")
-
-
-def _names(path: Path, key: str, names: object, globs: str = "") -> frozenset[str]:
-    if not isinstance(names, list):
-        raise FreeError(f"{path}: {key}: should be a list of names")
-    for name in names:
-        if not isinstance(name, str) or not _can_be_listed(name, globs):
-            raise FreeError(f"{path}: {key}: {name!r} can't be listed")
-    return frozenset(names)
-
-
-def _can_be_listed(name: str, globs: str) -> bool:
-    letters = "".join("x" if letter in globs else letter for letter in name)
-    return letters.isidentifier() and not is_dunder(letters)
-
-
-def is_dunder(name: str) -> bool:
-    """Whether a name is one of Python's own: two underscores before or behind it."""
-    return name.startswith("__") or name.endswith("__")
+            raise ListError(f"{path}: modules: {module!r} is no name of a module")
+        yield module, names_of(path, f"modules: {module}", names, globs="*?[]-")

@@ -1,8 +1,9 @@
 """Which numbers of a koan may be others, by the part that each plays in it.
 
-A number's role is read off the tree: where a leaf starts, what is taken away from
-it, a factor, a divisor, a rate, plain data. Counts, sizes, indexes, exponents and
-what is compared stay as they are. Whoever draws other numbers asks here.
+A number's role is read off the tree: where something starts, what is taken away
+from it, a factor, a divisor, a rate, plain data. Counts, sizes, indexes, exponents and
+what is compared stay as they are. Names that say what a number is for are in
+``roles``. Whoever draws other numbers asks here.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sensei.roles import PLAIN, Roles
 from sensei.source import Function
 
 PINNED = ""
@@ -22,15 +24,6 @@ PLACE, DATA, FACTOR, DIVISOR, RATE, LIMIT = (
     *("place", "data", "factor", "divisor"),
     *("rate", "limit"),
 )
-RATES = {"lr", "momentum", "weight_decay", "gamma"}
-STEPPED = {"grad"}  # what is multiplied by a rate where a step is taken by hand
-LIMITS = {"max_norm", "max", "min"}  # what they shorten stays on its side of them
-SIZES = {
-    *("approx", "arange", "chunk", "empty", "expand", "eye", "flatten", "isclose"),
-    *("len", "linspace", "manual_seed", "max", "min", "ones", "permute", "pow"),
-    *("randn", "range", "repeat", "reshape", "round", "split", "sum", "unsqueeze"),
-    *("view", "zeros", "Linear", "Embedding", "RNNCell", "islice", "enumerate"),
-}
 COUNTS = {
     **{"two": 2, "three": 3, "four": 4, "five": 5, "six": 6},
     **{"seven": 7, "eight": 8, "nine": 9, "ten": 10},
@@ -87,12 +80,12 @@ class Literals:
     reason: str = ""
 
 
-def read(text: str, pins: Iterable[float] = ()) -> Literals:
+def read(text: str, pins: Iterable[float] = (), roles: Roles = PLAIN) -> Literals:
     """The numbers of a koan, which is all there is in the text."""
     [function] = [node for node in ast.parse(text).body if isinstance(node, Function)]
     places = _Places(text)
     pins = frozenset(pins)
-    numbers = tuple(_literals(function, places, pins))
+    numbers = tuple(_literals(_Reader(function, roles), places, pins))
     doc = function.body[0]
     mentions: tuple[Mention, ...] = ()
     if ast.get_docstring(function):
@@ -171,8 +164,9 @@ Chain = Sequence[tuple[ast.AST, str]]  # the parents, the nearest first
 
 
 def _literals(
-    function: Function, places: _Places, pins: frozenset[float]
+    reader: _Reader, places: _Places, pins: frozenset[float]
 ) -> Iterator[Literal]:
+    function = reader.function
     counts = set(_counts(function))
     counted, divided = _in_words((ast.get_docstring(function) or "").lower())
     compared = {
@@ -182,7 +176,7 @@ def _literals(
         for size in _sizes_in(test)
     }
     for node, chain in _numbers(function, ()):
-        role = _role(node, chain, function)
+        role = reader.role(node, chain)
         size, is_int = abs(node.value), isinstance(node.value, int)
         stays = size in pins or size in compared or not 0 < size <= LARGEST
         if role == DIVISOR and (size in counts or not is_int):
@@ -218,71 +212,74 @@ def _sizes_in(tree: ast.AST) -> Iterator[float]:
     return (abs(node.value) for node, _ in _numbers(tree, ()))
 
 
-def _role(node: ast.Constant, chain: Chain, function: Function) -> str:
-    if any(_pins(parent, field) for parent, field in chain):
-        return PINNED
-    is_float = isinstance(node.value, float)
-    for i, (parent, field) in enumerate(chain):
+@dataclass(frozen=True)
+class _Reader:
+    """Tells what a number of a koan does, by its parents."""
+
+    function: Function
+    names: Roles
+
+    def role(self, node: ast.Constant, chain: Chain) -> str:
+        if any(self._pins(parent, field) for parent, field in chain):
+            return PINNED
+        is_float = isinstance(node.value, float)
+        for i, (parent, field) in enumerate(chain):
+            match parent:
+                case ast.UnaryOp() | ast.Starred():
+                    continue
+                case ast.List() | ast.Tuple():
+                    is_float = is_float or _is_mixed(parent)
+                case ast.BinOp() | ast.AugAssign():
+                    return self._of_operand(parent, field, is_float)
+                case ast.keyword():
+                    call = chain[i + 1][0] if i + 1 < len(chain) else None
+                    return self._of_keyword(parent, call, is_float)
+                case ast.Call():
+                    starts = any(k.arg in self.names.starts for k in parent.keywords)
+                    return (PLACE if starts else DATA) if is_float else PINNED
+                case ast.For() | ast.comprehension():
+                    is_slope = field == "iter" and _multiplies(parent, self.function)
+                    return DATA if is_float or is_slope else PINNED
+                case ast.stmt() | ast.Lambda() | ast.arguments():
+                    break
+        return DATA if is_float else PINNED
+
+    def _pins(self, parent: ast.AST, field: str) -> bool:
+        """Whether nothing in this place of a parent is ever changed."""
         match parent:
-            case ast.UnaryOp() | ast.Starred():
-                continue
-            case ast.List() | ast.Tuple():
-                is_float = is_float or _is_mixed(parent)
-            case ast.BinOp(op=op) | ast.AugAssign(op=op):
-                return _of_operand(op, parent, field, is_float)
-            case ast.keyword():
-                call = chain[i + 1][0] if i + 1 < len(chain) else None
-                return _of_keyword(parent, call, function, is_float)
+            case ast.Subscript():
+                return field == "slice"
+            case ast.BinOp(op=ast.Pow() | ast.Mod() | ast.FloorDiv()) | ast.Compare():
+                return field != "left" or not isinstance(parent, ast.BinOp)
             case ast.Call():
-                starts = any(k.arg == "requires_grad" for k in parent.keywords)
-                return (PLACE if starts else DATA) if is_float else PINNED
-            case ast.For() | ast.comprehension():
-                is_slope = field == "iter" and _multiplies(parent, function)
-                return DATA if is_float or is_slope else PINNED
-            case ast.stmt() | ast.Lambda() | ast.arguments():
-                break
-    return DATA if is_float else PINNED
+                return _is_named(parent, *self.names.counting) and field == "args"
+            case ast.FunctionDef():
+                return field == "decorator_list"
+            case ast.FormattedValue():
+                return True
+        return False
 
+    def _of_operand(self, parent: Any, field: str, is_float: bool) -> str:
+        other = getattr(parent, "right" if field == "left" else "left", None)
+        match parent.op:
+            case ast.Mult() if getattr(other, "attr", "") in self.names.steps:
+                return RATE
+            case ast.Mult() if not isinstance(other, ast.List | ast.Tuple):
+                return FACTOR
+            case ast.Div() if field in ("right", "value"):
+                return DIVISOR
+            case ast.Add() | ast.Sub() if is_float:
+                return PLACE
+        return PINNED
 
-def _pins(parent: ast.AST, field: str) -> bool:
-    """Whether nothing in this place of a parent is ever changed."""
-    match parent:
-        case ast.Subscript():
-            return field == "slice"
-        case ast.BinOp(op=ast.Pow() | ast.Mod() | ast.FloorDiv()) | ast.Compare():
-            return field != "left" or not isinstance(parent, ast.BinOp)
-        case ast.Call():
-            return _is_named(parent, *SIZES) and field == "args"
-        case ast.FunctionDef():
-            return field == "decorator_list"
-        case ast.FormattedValue():
-            return True
-    return False
-
-
-def _of_operand(op: ast.operator, parent: Any, field: str, is_float: bool) -> str:
-    other = getattr(parent, "right" if field == "left" else "left", None)
-    match op:
-        case ast.Mult() if getattr(other, "attr", "") in STEPPED:
+    def _of_keyword(self, keyword: ast.keyword, call: Any, is_float: bool) -> str:
+        if keyword.arg in self.names.rates:
             return RATE
-        case ast.Mult() if not isinstance(other, ast.List | ast.Tuple):
-            return FACTOR
-        case ast.Div() if field in ("right", "value"):
-            return DIVISOR
-        case ast.Add() | ast.Sub() if is_float:
-            return PLACE
-    return PINNED
-
-
-def _of_keyword(
-    keyword: ast.keyword, call: Any, function: Function, is_float: bool
-) -> str:
-    if keyword.arg in RATES:
-        return RATE
-    if keyword.arg in LIMITS:
-        return LIMIT
-    own = [node.name for node in ast.walk(function) if isinstance(node, Function)]
-    return DATA if is_float and _is_named(call, *own) else PINNED
+        if keyword.arg in self.names.limits:
+            return LIMIT
+        inner = (n for n in ast.walk(self.function) if isinstance(n, Function))
+        is_own = _is_named(call, *(function.name for function in inner))
+        return DATA if is_float and is_own else PINNED
 
 
 def _is_named(node: Any, *names: str) -> bool:

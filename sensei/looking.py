@@ -1,4 +1,4 @@
-"""Statements that only look: ``print(p.grad)``, ``breakpoint()``, a note in quotes.
+"""Statements that only look: ``print(kept)``, ``breakpoint()``, a note in quotes.
 
 They are free everywhere in a koan: the matcher looks past them, and grading drops
 them from an answer. (So one that raises is an error for pytest alone.)

@@ -31,8 +31,8 @@ from sensei.attempt import Attempt
 from sensei.collecting import LessonModule, attempt_of, message, tell
 from sensei.course import Course, CourseError
 from sensei.explain import explained
-from sensei.free import FreeError
 from sensei.lesson import Lesson
+from sensei.listed import ListError
 from sensei.notes import HINTS, NotesError
 from sensei.progress import progress
 from sensei.running import SKIPS
@@ -80,8 +80,8 @@ def pytest_configure(config: Config) -> None:
     """Find the course, and be there for its koans; raises UsageError."""
     try:
         course = Course.load(config.rootpath)
-        _ = course and course.free
-    except (CourseError, FreeError) as error:
+        _ = course and (course.free, course.roles)
+    except (CourseError, ListError) as error:
         raise pytest.UsageError(str(error)) from None
     if course is None:
         return

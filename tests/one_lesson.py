@@ -18,7 +18,10 @@ from sensei.work import Work
 from this_course import filled
 
 ROOT = Path("/a_course")
-COURSE = Course(ROOT, ROOT / "koans", ROOT / "notes", ROOT / "solutions")
+COURSE = Course(
+    *(ROOT, ROOT / "koans", ROOT / "notes", ROOT / "solutions"),
+    roles_path=Path(__file__).parent / "tiny_course" / "roles.toml",
+)
 FILE = str(ROOT / "koans" / "test_01_x.py")
 LIMITS = Limits(20.0)
 

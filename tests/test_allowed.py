@@ -24,7 +24,8 @@ from hypothesis import strategies as st
 from sensei import allowed
 from sensei.allowed import Refusal
 from sensei.blanks import Fill, find_blanks
-from sensei.free import Free, FreeError
+from sensei.free import Free
+from sensei.listed import ListError
 from sensei.scope import Scope, scope_of
 
 ROOT = Path(__file__).parent.parent
@@ -1185,16 +1186,16 @@ def test_a_file_adds_to_plain_python(tmp_path):
 def test_a_file_that_cannot_be_used_says_why(text, fault, tmp_path):
     path = tmp_path / "free.toml"
     path.write_text(text)
-    with pytest.raises(FreeError) as caught:
+    with pytest.raises(ListError) as caught:
         Free.load(path)
     assert str(path) in str(caught.value) and fault in str(caught.value)
 
 
 def test_a_file_that_cannot_be_read_says_why(tmp_path):
-    with pytest.raises(FreeError, match=r"free\.toml: can't be read: No such file"):
+    with pytest.raises(ListError, match=r"free\.toml: can't be read: No such file"):
         Free.load(tmp_path / "free.toml")
     (tmp_path / "free.toml").write_bytes(b"attributes = ['\xff']")
-    with pytest.raises(FreeError, match="not UTF-8 at byte 15"):
+    with pytest.raises(ListError, match="not UTF-8 at byte 15"):
         Free.load(tmp_path / "free.toml")
 
 

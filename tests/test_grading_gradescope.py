@@ -220,6 +220,7 @@ def test_what_is_in_the_zip(autograder, tiny):
         "course/pyproject.toml",
         "course/teller.py",
         "course/free.toml",
+        "course/roles.toml",
         "course/ending.txt",
         "course/koans/test_01_two_names.py",
         "course/koans/test_01_two_names.toml",

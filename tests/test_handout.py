@@ -85,6 +85,7 @@ def test_it_has_what_a_learner_needs_and_no_more(give):
         "README.md",
         "conftest.py",
         "free.toml",
+        "roles.toml",
         "ending.txt",
         "teller.py",
         "koans/test_01_two_names.py",

@@ -320,7 +320,7 @@ def test_the_engine_knows_nothing_of_gradients():
 def test_a_file_is_never_written_to(tiny):
     at(tiny, "test_a_copy", "original")
     before = tiny.hashes()
-    assert len(before) == 14
+    assert len(before) == 15
     for args in [(), ("--hint",), ("--reveal",), ("--maxfail=0", "-n2")]:
         tiny.run(*args)
     assert tiny.hashes() == before
@@ -351,6 +351,14 @@ def test_settings_that_cannot_be_used(tiny, line, says):
     ran = tiny.run()
     assert ran.ret == pytest.ExitCode.USAGE_ERROR
     assert says in ran.text and "Traceback" not in ran.text
+
+
+@pytest.mark.parametrize("name", ["free.toml", "roles.toml"])
+def test_a_list_that_cannot_be_used(tiny, name):
+    (tiny.root / name).write_text("no_such = []\n")
+    ran = tiny.run()
+    assert ran.ret == pytest.ExitCode.USAGE_ERROR
+    assert f"{name}: does not know no_such" in ran.text
 
 
 def test_a_time_limit_that_is_none(tiny):

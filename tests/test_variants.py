@@ -10,17 +10,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from one_lesson import LIMITS, koan_of
+from one_lesson import COURSE, LIMITS, koan_of
 from sensei import beliefs, drawing, literals, variants
 from sensei.drawing import draw, text_of, variant, why_not
 from sensei.lesson import Koan
+from sensei.listed import ListError
+from sensei.roles import PLAIN, Roles
 from sensei.variants import Trial, find, is_alike, keeps_apart
+from slopes import add_slopes
 from this_course import KOANS
 
 quick = settings(max_examples=40, deadline=None, database=None)
 seeds = st.integers(0, 10**9)
 
-HELPER = "def leaf(number, requires_grad):\n    return number\n\n\n"
+HELPER = "def leaf(number, can_move):\n    return number\n\n\n"
 
 
 def prediction(body: str, asked: str, question: str = "", **more) -> Koan:
@@ -31,7 +34,7 @@ def prediction(body: str, asked: str, question: str = "", **more) -> Koan:
 
 
 THREE = prediction(
-    "p = leaf(3.0, requires_grad=True)\n"
+    "p = leaf(3.0, can_move=True)\n"
     "slate = 0.0\n"
     "for slope in (1.0, 4.0):\n"
     "    for _ in range(2):\n"
@@ -48,7 +51,8 @@ def numbers(text: str) -> list[float]:
 def roles(body: str, question: str = "", pins=()) -> dict[float, str]:
     """What each number of a koan does, by the number."""
     koan = prediction(body, "found", question)
-    return {n.size: n.role for n in literals.read(text_of(koan), pins).numbers}
+    read = literals.read(text_of(koan), pins, COURSE.roles)
+    return {literal.size: literal.role for literal in read.numbers}
 
 
 # ------------------------------------------------------------------------ drawing
@@ -93,7 +97,7 @@ def test_counts_are_pinned_and_the_docstring_follows(seed):
 @quick
 @given(seeds)
 def test_the_order_of_numbers_is_kept(seed):
-    body = "found = [leaf(0.5, requires_grad=True) - 0.75, 0.25 - 1.5, 0.5 - 0.75]"
+    body = "found = [leaf(0.5, can_move=True) - 0.75, 0.25 - 1.5, 0.5 - 0.75]"
     koan = prediction(body, "found")
     text = draw(koan, seed)
     if text is not None:
@@ -108,16 +112,16 @@ def test_the_order_of_numbers_is_kept(seed):
 @pytest.mark.parametrize(
     ("body", "size", "role"),
     [
-        ("p = leaf(3.0, requires_grad=True)\nfound = p", 3, "place"),
+        ("p = leaf(3.0, can_move=True)\nfound = p", 3, "place"),
         ("found = f(x)[7 * k]", 7, ""),
         ("found = [x**7, x * 1]", 7, ""),
         ("for i in range(7): found = i", 7, ""),
         ("found = (x - 1) / 7 if f(k=7) else 0", 7, ""),
         ("found = x / 8", 8, "divisor"),
-        ("found = SGD([p], lr=0.25, eps=0.5)", 0.25, "rate"),
-        ("found = SGD([p], lr=0.25, eps=0.5)", 0.5, ""),
-        ("found = p - 0.125 * p.grad", 0.125, "rate"),
-        ("found = clip([p], max_norm=5.0)", 5, "limit"),
+        ("found = walk([p], rate=0.25, eps=0.5)", 0.25, "rate"),
+        ("found = walk([p], rate=0.25, eps=0.5)", 0.5, ""),
+        ("found = p - 0.125 * p.pull", 0.125, "rate"),
+        ("found = clip([p], at_most=5.0)", 5, "limit"),
         ("found = -7 * x", 7, "factor"),
         ("found = [0, 0, 7]", 7, ""),
         ("found = [0, 0.5, 7]", 7, "data"),
@@ -131,8 +135,47 @@ def test_what_a_number_does(body, size, role):
     assert roles(body)[size] == role
 
 
+def test_a_course_says_which_names_have_numbers_that_stay(tiny):
+    add_slopes(tiny)
+    path = tiny.root / "solutions" / "test_04_slopes.py"
+    path.write_text(path.read_text().replace("p = 6.0", "p = twice(6.0)"))
+
+    koan = tiny.koan("test_review_of_all")
+    assert why_not(koan) == "" and "twice(6.0)" not in (draw(koan, 1) or "")
+    (tiny.root / "roles.toml").write_text('counting = ["twice"]\n')
+    assert why_not(tiny.koan("test_review_of_all")) == "no number in it may change"
+
+
+def test_a_course_without_roles_has_those_of_plain_python(tiny):
+    assert tiny.course.roles.rates == {"rate"}
+    assert tiny.course.roles.counting == PLAIN.counting | {"repeat"}
+    settings = tiny.root / "pyproject.toml"
+    settings.write_text(settings.read_text().replace('roles = "roles.toml"\n', ""))
+    assert tiny.course.roles == PLAIN
+    (tiny.root / "roles.toml").unlink()
+    tiny.run("--hint").says("next")
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("rates = 'rate'", "rates: should be a list of names"),
+        ("rates = ['a rate']", "rates: 'a rate' can't be listed"),
+        ("starts = [1]", "starts: 1 can't be listed"),
+        ("rate = []", "does not know rate"),
+        ("rates = [", "Invalid value (at end of document)"),
+    ],
+)
+def test_roles_that_cannot_be_used_say_why(text, fault, tmp_path):
+    path = tmp_path / "roles.toml"
+    path.write_text(text)
+    with pytest.raises(ListError) as caught:
+        Roles.load(path)
+    assert str(path) in str(caught.value) and fault in str(caught.value)
+
+
 def test_what_is_counted_in_words_is_pinned_and_a_fraction_as_well():
-    body = "found = [4 * x, x / 2, SGD(momentum=0.5)]"
+    body = "found = [4 * x, x / 2, walk(rate=0.5)]"
     assert roles(body) == {4: "factor", 2: "divisor", 0.5: "rate"}
     assert roles(body, "Four things, each of them halved.")[4] == ""
     assert roles(body, "Four things, each of them halved.")[2] == ""

@@ -167,7 +167,7 @@ def _readable(course: Course) -> set[str]:
     paths = set(map(os.path.realpath, filter(None, sys.path)))
     paths -= {str(path) for path in around}
     paths |= {str(Path(sensei.__file__).parent), *python, *_libraries()}
-    files = [course.free_path, course.root / "pyproject.toml"]
+    files = [course.free_path, course.roles_path, course.root / "pyproject.toml"]
     folders = [course.koans, course.notes, course.solutions]
     return paths | {str(path) for path in (*files, *folders) if path}
 

@@ -28,10 +28,10 @@ def engine() -> dict[str, bytes]:
 
 
 def brought(course: Course) -> dict[str, bytes]:
-    """What [tool.sensei] names beside the lessons: modules, what is free, an ending."""
+    """What [tool.sensei] names beside the lessons: modules, lists, an ending."""
     modules = course.modules
     paths = [course.root / f"{name.replace('.', '/')}.py" for name in modules]
-    paths += filter(None, (course.free_path, course.ending))
+    paths += filter(None, (course.free_path, course.roles_path, course.ending))
     return files_of(course, [path for path in paths if path.exists()])
 
 

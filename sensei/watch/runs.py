@@ -45,8 +45,8 @@ def can_fork() -> bool:
 def warm_up(course: Course) -> list[str]:
     """Import and read what every run needs; gives a sentence for each fault.
 
-    Nothing here computes with tensors or asks for a CUDA device: a process that
-    has done so can't fork any more.
+    Nothing here runs a koan or asks for a device: a process that has done so may
+    not be able to fork any more.
     """
     faults = []
     with warnings.catch_warnings():
@@ -61,7 +61,7 @@ def warm_up(course: Course) -> list[str]:
     with contextlib.redirect_stdout(nothing), contextlib.redirect_stderr(nothing):
         alone = ["-c", os.devnull, "--rootdir", here, "--import-mode=importlib"]
         pytest.main([__file__, *QUIET, *alone, "-o", "minversion=1"])  # its plugins
-    _ = course.free, course.beliefs
+    _ = course.free, course.roles, course.beliefs
     for work in changes.works(course).values():
         for koan in work.lesson.koans.values():
             work.attempt(koan)
