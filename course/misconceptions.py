@@ -508,7 +508,7 @@ def always_none(names: Names) -> Iterator[None]:
 
 
 @belief(
-    "the wipe were not there",
+    "nothing had been wiped",
     lesson="02",
     see="test_a_wipe_in_between",
     touches="grad zero_ zero_grad",
@@ -552,10 +552,11 @@ class _Forward(TorchFunctionMode):
 
 
 @belief(
-    "a forward pass wiped what it uses",
+    "a forward pass wiped the slates of what it uses",
     lesson="02",
     see="test_five_calls",
     touches="backward",
+    rare=True,
 )
 @contextmanager
 def forward_wipes(names: Names) -> Iterator[None]:
@@ -569,16 +570,16 @@ Step = Callable[[Callable[[], Any], Optimizer], Any]
 
 
 @contextmanager
-def stepping(step: Step) -> Iterator[None]:
+def stepping(step: Step, outside: bool = False) -> Iterator[None]:
     """step() of every optimizer is ``step``, which gets what it did and whose it is.
 
-    torch puts its hooks around step() when an optimizer of that class is first made;
-    they stay where they are, outside, and are called once.
+    torch puts its hooks around step() when an optimizer of that class is first made.
+    They are called once, around ``step`` or (``outside``) within it.
     """
     with ExitStack() as stack:
         for kind in _optimizers(Optimizer):
             if real := vars(kind).get("step"):
-                stack.enter_context(put(kind, step=_step_of(real, step)))
+                stack.enter_context(put(kind, step=_step_of(real, step, outside)))
         yield
 
 
@@ -588,18 +589,16 @@ def _optimizers(kind: type[Optimizer]) -> Iterator[type[Optimizer]]:
         yield from _optimizers(below)
 
 
-def _step_of(real: Any, step: Step) -> Any:
-    hooked = getattr(real, "hooked", False)
-    inner = real.__wrapped__ if hooked else real
+def _step_of(real: Any, step: Step, outside: bool) -> Any:
+    inner = real.__wrapped__ if getattr(real, "hooked", False) else real
+    called: Any = Optimizer.profile_hook_step(inner) if outside else inner
 
     def stepped(self: Optimizer, closure: Any = None) -> Any:
-        return step(functools.partial(inner, self, closure), self)
+        return step(functools.partial(called, self, closure), self)
 
-    if hooked:
-        around: Any = Optimizer.profile_hook_step(stepped)
-        around.hooked = True
-        return around
-    return stepped
+    around: Any = stepped if outside else Optimizer.profile_hook_step(stepped)
+    around.hooked = True
+    return around
 
 
 @contextmanager
@@ -628,13 +627,15 @@ def with_settings(optimizer: Optimizer, **new: Any) -> Iterator[None]:
 
 
 def _step_wipes(zeros: bool) -> Any:
+    """Behind the hooks: the move comes first, and then the wipe."""
+
     def step(inner: Callable[[], Any], optimizer: Optimizer) -> Any:
         result = inner()
         for p in parameters(optimizer):
             p.grad = torch.zeros_like(p) if zeros and p.grad is not None else None
         return result
 
-    return stepping(step)
+    return stepping(step, outside=True)
 
 
 def step_wipes_to_zeros(names: Names) -> Any:
@@ -657,6 +658,7 @@ def step_wipes(names: Names) -> Any:
     lesson="03",
     see="test_three_steps_each",
     touches="step",
+    rare=True,
 )
 @contextmanager
 def newest_alone(names: Names) -> Iterator[None]:
@@ -789,7 +791,7 @@ def passes_by_the_frozen(names: Names) -> Any:
 
 
 @belief(
-    "weight decay were taken off whole, not by way of lr",
+    "weight decay was taken off whole, not by way of lr",
     lesson="07",
     see="test_two_wiped_slates",
     touches="weight_decay",
@@ -813,7 +815,7 @@ def decay_is_taken_whole(names: Names) -> Any:
 
 
 @belief(
-    "the velocity were m * the last + (1 - m) * slope",
+    "the velocity was m * the last + (1 - m) * slope",
     lesson="07",
     see="test_after_the_last_push",
     touches="momentum",
@@ -893,7 +895,7 @@ class _Halved(torch.autograd.Function):
 
 
 @belief(
-    "the slope of a square were the number itself",
+    "the slope of a square was the number itself",
     lesson="01",
     see="test_one_backward",
     touches="MSELoss backward pow",
@@ -959,7 +961,7 @@ def _reduced(by: str, name: str) -> Any:
 
 
 @belief(
-    "a sum were divided by how many it is of",
+    "a sum was divided by how many it is of",
     lesson="04",
     see="test_sums",
     touches="sum",
@@ -1065,7 +1067,7 @@ def scheduler_counts_micro_batches(names: Names) -> Iterator[None]:
 
 
 @belief(
-    "a schedule of n were over after n - 1 calls",
+    "a schedule of n was over after n - 1 calls",
     lesson="05",
     see="test_how_long_is_the_schedule",
     touches="LinearLR",
@@ -1150,7 +1152,7 @@ def clipping_stretches(names: Names) -> Any:
 
 
 @belief(
-    "momentum were the share of the old running mean",
+    "momentum was the share of the old running mean",
     lesson="09",
     see="test_the_running_mean",
     touches="BatchNorm1d",
@@ -1192,7 +1194,7 @@ def clipping_leaves_out(names: Names) -> Any:
 
 
 @belief(
-    "the running mean were the mean of all that came in",
+    "the running mean was the mean of all that came in",
     lesson="09",
     see="test_the_running_mean",
     touches="BatchNorm1d",
@@ -1456,7 +1458,7 @@ def inputs_overlooked(names: Names) -> Any:
 
 
 @belief(
-    "a hook were given the slate, not the slope",
+    "a hook was given the slate, not the slope",
     lesson="16",
     see="test_two_kinds_of_hook",
     touches="register_hook",
@@ -1503,12 +1505,12 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-@slip("None were 0", see="test_before_any_backward")
+@slip("None was 0", see="test_before_any_backward")
 def zero_for_none(value: Any) -> Any:
     return 0.0 if value is None else value
 
 
-@slip("0 were None", see="test_before_any_backward")
+@slip("0 was None", see="test_before_any_backward")
 def none_for_zero(value: Any) -> Any:
     return None if _is_number(value) and value == 0 else value
 
@@ -1518,13 +1520,13 @@ def flipped(value: Any) -> Any:
     return -value if _is_number(value) else value
 
 
-@slip("a list were read from its end")
+@slip("a list was read from its end")
 def read_backwards(value: Any) -> Any:
     """Where its entries are of one kind."""
     kinds = {type(item) for item in value} if isinstance(value, list) else set()
     return value[::-1] if len(kinds) == 1 and kinds <= {int, float, str} else value
 
 
-@slip("True were False, and False True")
+@slip("True was False, and False True")
 def negated(value: Any) -> Any:
     return not value if isinstance(value, bool) else value

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import islice
 from typing import Any
 
 from sensei import comparing
@@ -49,7 +50,7 @@ class Belief:
     true in one way or another, each while it is open; ``readings`` are for slips
     that need no run: what they make of the right value. Where ``touches`` are given,
     one of these names has to stand in the koan. A ``common`` belief is told before
-    those of earlier lessons.
+    those of earlier lessons, a ``rare`` one behind all others of its sort.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Belief:
     touches: frozenset[str] = frozenset()
     sort: Sort = Sort.SUBJECT
     common: bool = False
+    rare: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def _told(outcome: Outcome, fitting: Sequence[Believed], is_whole: bool) -> Told
     start = "This" if is_whole else "What does not hold"
     first = fitting[0].belief
     koan = outcome.attempt.koan
-    parts = [first.says, *(other.says for other in _second(koan, fitting))]
+    parts = [first.says, *(other.says for other in _second(fitting))]
     sentence = f"{start} would be right if {', or if '.join(parts)}."
     if first.see in _names_before(koan):
         sentence += f" See {first.see}."
@@ -121,15 +123,12 @@ def _told(outcome: Outcome, fitting: Sequence[Believed], is_whole: bool) -> Told
     return Told(first, sentence, fitting[0].world, tuple(says), is_whole)
 
 
-def _second(koan: Koan, fitting: Sequence[Believed]) -> list[Belief]:
-    """One more belief that comes to the same: a common one, or any where no lesson
-    decides which.
-    """
+def _second(fitting: Sequence[Believed]) -> list[Belief]:
+    """One more belief about the subject that comes to the same."""
     first = fitting[0].belief
-    is_open = first.lesson != koan.lesson.number
     others = (one.belief for one in fitting if one.belief.name != first.name)
     alike = (other for other in others if other.sort is first.sort is Sort.SUBJECT)
-    return [other for other in alike if is_open or other.common][:1]
+    return list(islice(alike, 1))
 
 
 def _names_before(koan: Koan) -> Iterator[str]:
@@ -245,10 +244,11 @@ def eligible(koan: Koan, right: Any) -> list[Belief]:
     return sorted(beliefs, key=lambda belief: _order(belief, here))
 
 
-def _order(belief: Belief, here: str) -> tuple[int, bool, bool, int]:
+def _order(belief: Belief, here: str) -> tuple[int, bool, bool, bool, int]:
     earlier = belief.lesson != here
     return (
         belief.sort.value,
+        belief.rare,
         earlier,
         not belief.common,
         -int(belief.lesson) if belief.lesson.isdecimal() else 0,

@@ -48,8 +48,8 @@ def _revealed(outcome: Outcome, verdict: Verdict) -> Verdict:
     others = _story_in(told.world, outcome) if told and told.world else []
     if not told or not others:
         return verdict
-    remarks = f"if so: {told.belief.says}\n{remarks}".strip()
-    return replace(verdict, believed=timeline.pack(others), remarks=remarks)
+    so = f"if so: {told.belief.says}"  # and no chance likeness beside it
+    return replace(verdict, believed=timeline.pack(others), remarks=so)
 
 
 def _story_in(world: World, outcome: Outcome) -> Sequence[Event]:

@@ -56,7 +56,8 @@ def which_hold(found: Any, wrote: Any, tolerance: Tolerance = None) -> str:
     wrong = [e for e in entries if not predicted(e.found, e.wrote, tolerance)]
     right = len(entries) - len(wrong)
     if all(isinstance(entry.found, bool | str) for entry in entries):
-        sentence = f"{right} of the {len(entries)} entries hold, each in its place."
+        hold = "holds, in its place" if right == 1 else "hold, each in its place"
+        sentence = f"{right} of the {len(entries)} entries {hold}."
         sentence = sentence if right else f"None of the {len(entries)} entries holds."
         return " ".join(filter(None, [sentence, _spelling(entries)]))
     if not right:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
 from itertools import groupby
 from typing import Any
@@ -257,13 +257,22 @@ def _values(rows: Sequence[_Row]) -> list[str]:
     return [f"{text:>{widest}}" for text in texts]
 
 
-def _code(rows: Sequence[_Row], source: Sequence[str], room: int) -> list[str]:
+def _fitted(text: str, room: int) -> str:
+    return text if len(text) <= room else text[: max(room - 1, 0)] + "…"
+
+
+def _code(
+    rows: Sequence[_Row],
+    source: Sequence[str],
+    room: int,
+    fitted: Callable[[str, int], str] = _fitted,
+) -> list[str]:
     """Line numbers and code; what one line changes at once stands below it."""
     texts, here, leaves = [], 0, set[int | str]()
     for row in rows:
         again = row.line == here and row.leaf not in leaves
         here, leaves = row.line, {row.leaf, *(leaves if again else ())}
-        code = _fitted(_code_of(row, source), room)
+        code = fitted(_code_of(row, source), room)
         texts.append("" if again else f"{here:>4}  {code}")
     return _column(texts)
 
@@ -280,10 +289,6 @@ def _names(rows: Sequence[_Row]) -> list[str]:
         if len(set(short)) == len(set(names)):
             return short
     return names
-
-
-def _fitted(text: str, room: int) -> str:
-    return text if len(text) <= room else text[: max(room - 1, 0)] + "…"
 
 
 def _without_start(text: str, room: int) -> str:
@@ -336,6 +341,7 @@ Pair = tuple[_Row | None, _Row | None]
 PARTING = "  ← here they part", "  ←"  # and where there is less room
 BEFORE_PARTING = 3  # rows above the one where two stories part
 HEADS = "in fact", "if so"
+NO_CHANGE = "no change"
 
 
 def beside(
@@ -366,7 +372,8 @@ def beside(
     fits = room - len(PARTING[0]) >= min(LEAST_CODE, longest)
     mark = PARTING[0] if fits else PARTING[1]
     least = min(LEAST_CODE_BY_WORDS, longest)
-    code = _code(either, source_lines, max(room - len(mark), least))
+    width_of_code = max(room - len(mark), least)
+    code = _code(either, source_lines, width_of_code, _without_middle)
     drawn = _beside(_column(["", *code]), columns)
     if parting < len(pairs):
         drawn[parting - start + 1] += mark
@@ -408,7 +415,7 @@ def _alike(left: Value, right: Value) -> bool:
 def _two_columns(pairs: Sequence[Pair]) -> list[str]:
     sides = list(zip(*pairs, strict=True))
     texts = [
-        [head, *("-" if row is None else value_text(row.after) for row in side)]
+        [head, *(NO_CHANGE if row is None else value_text(row.after) for row in side)]
         for head, side in zip(HEADS, sides, strict=True)
     ]
     widths = [max(map(len, side)) for side in texts]
