@@ -10,6 +10,7 @@ import os
 import shlex
 import sys
 from collections.abc import Generator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ from sensei.work import forget_modules
 
 NOT_RUN = "It could not be run."
 SUGAR_SIGNS = "✓⨯▏█"
+UNSAID = -1  # of --maxfail: what pyproject.toml has, and nobody types
 LEFT = "The debugger was left before the koan had come to its end."
 
 COURSE = pytest.StashKey[Course]()
@@ -72,6 +74,30 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="S",
         help="time limit of one koan (default: [tool.sensei] seconds, or 60)",
     )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: Config) -> None:
+    """Nothing but koans stops at the first that fails, if nobody says how many."""
+    if config.option.maxfail == UNSAID:
+        config.option.maxfail = int(_asks_for_koans_alone(config))
+
+
+def _asks_for_koans_alone(config: Config) -> bool:
+    with suppress(CourseError):  # which is told later
+        if course := Course.load(config.rootpath):
+            inside = (
+                path == course.root or course.koans in (path, *path.parents)
+                for path in _named(config)
+            )
+            return all(inside)
+    return True
+
+
+def _named(config: Config) -> set[Path]:
+    """The files and folders that are asked for."""
+    start = config.invocation_params.dir
+    return {Path(os.path.abspath(start / a.partition("::")[0])) for a in config.args}
 
 
 @pytest.hookimpl(trylast=True)
@@ -111,10 +137,8 @@ def pytest_unconfigure(config: Config) -> None:
 
 def _take_all_for_the_path(config: Config) -> None:
     """``pytest .`` is what editors say who mean the tests of a project."""
-    start, root = config.invocation_params.dir, config.rootpath
-    named = {Path(os.path.abspath(start / argument)) for argument in config.args}
-    paths = config.getini("testpaths")
-    if named == {root} and paths and config.args_source is Config.ArgsSource.ARGS:
+    root, paths = config.rootpath, config.getini("testpaths")
+    if _named(config) == {root} and paths and config.args_source is Config.ArgsSource.ARGS:
         found = (sorted(glob.glob(str(root / path))) for path in paths)
         config.args = [path for several in found for path in several]
         config.args_source = Config.ArgsSource.TESTPATHS
@@ -176,8 +200,7 @@ def pytest_collection_modifyitems(
 
 def _is_asked_for(lesson: Lesson, config: Config) -> bool:
     """The run is of the whole folder that the lesson was in."""
-    folder, start = lesson.path.parent, config.invocation_params.dir
-    named = {Path(os.path.abspath(start / argument)) for argument in config.args}
+    folder, named = lesson.path.parent, _named(config)
     if config.args_source is Config.ArgsSource.TESTPATHS:
         named = {path.parent for path in named}
     return folder in named or (not lesson.part and bool(named & {*folder.parents}))

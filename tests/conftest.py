@@ -1,4 +1,7 @@
-"""What the tests of the plugin run on: a tiny course in plain Python."""
+"""What the tests share: a tiny course in plain Python, and a mark for each room."""
+
+import gc
+from pathlib import Path
 
 import pytest
 
@@ -6,6 +9,37 @@ from tiny import TinyCourse
 
 pytest_plugins = ["pytester"]
 collect_ignore = ["tiny_course"]  # it is a course, not a test
+HERE = Path(__file__).parent
+
+#: by the second word of a file's name; of what is not named here the room is "unit"
+ROOMS = {
+    "plugin": ["plugin", "cases", "bad", "screen", "where", "score", "reset", "update"],
+    "watch": ["watch"],
+    "grading": ["grading", "handout"],
+    "fence": ["fence", "processes", "watchdog", "workers", "neighbours"],
+    "story": ["story", "timeline"],
+    "course": ["the", "spellings", "no", "notes", "whole", "same", "devices"],
+    "docs": ["readme", "notebook"],
+}
+ROOM_OF = {word: room for room, words in ROOMS.items() for word in words}
+QUICK = ("unit", "plugin")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            in_claims = item.path.parent.name == "claims"
+            word = item.path.stem.split("_")[1]
+            room = "claims" if in_claims else ROOM_OF.get(word, "unit")
+            item.add_marker(room)
+            if room not in QUICK:
+                item.add_marker("slow")
+
+
+def pytest_collection_finish() -> None:
+    """Many tests fork: a collection of garbage in a fork would copy all of it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -47,28 +47,6 @@ def reworked(tiny: TinyCourse, before: str, asks: str, fill: str) -> None:
     lesson.notes_path.write_text(notes.replace(old, f"asks = '''{asks}'''"), "utf-8")
 
 
-def apart(
-    tiny: TinyCourse,
-    *args: str,
-    types: tuple[str, ...] = (),
-    python: tuple[str, ...] = (),
-    **environment: str,
-) -> Ran:
-    """Run pytest in a process of its own, and type these lines at its debugger."""
-    ran = subprocess.run(
-        [sys.executable, *python, "-m", "pytest", *PLAIN, *args],
-        cwd=tiny.root,
-        env={**os.environ, **environment},
-        input="".join(f"{line}\n" for line in types),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    return Ran(ran.returncode, ran.stdout, args)
-
-
 # ------------------------------------------------------------- 2: looked at just once
 
 LOOKING_CHANGES_IT = {
@@ -144,7 +122,7 @@ def test_a_file_saved_twice_within_a_second(tiny):
     for fill in ("7900", "7919", "7901"):
         path.write_text(text.replace("== __", f"== {fill}", 1), "utf-8")
         os.utime(path, (1_700_000_000, 1_700_000_000))
-        ran = apart(tiny)
+        ran = tiny.run_apart()
         if fill == "7919":
             ran.says("1 of 8 koans solved")
         else:
@@ -269,7 +247,7 @@ AROUND = ["p locals()", "args", "ll", "w", *["up", "p locals()"] * 30]
 def test_nor_does_a_debugger_behind_it(tiny, koan, args):
     tiny.solve_before(koan)
     tiny.fill(koan, GUESSES[koan])
-    ran = apart(tiny, *args, types=(*AROUND, "c"))
+    ran = tiny.run_apart(*args, typed=(*AROUND, "c"))
     assert ran.ret == 1 and ran.next == koan
     assert ran.text.count("(Pdb)") > 30
     assert not [answer for answer in ANSWERS[koan] if answer in ran.text]
@@ -331,8 +309,8 @@ def test_nor_does_a_plugin_that_reads_all_that_pytest_is_told(tiny):
     guessed(tiny)
     (tiny.root / "spy.py").write_text(SPY, "utf-8")
     ini = "enable_assertion_pass_hook=true"
-    ran = apart(
-        tiny, "-p", "spy", "-l", "--maxfail=0", "-o", ini, PYTHONPATH=_here(tiny)
+    ran = tiny.run_apart(
+        "-p", "spy", "-l", "--maxfail=0", "-o", ini, PYTHONPATH=_here(tiny)
     )
     ran.says("0 of 8 koans solved")
     spied = (tiny.root / "spied.txt").read_text("utf-8")
@@ -352,7 +330,7 @@ LEFT = {"end of input": (), "q": ("q",)}
 @pytest.mark.parametrize("guess", ["7900", "7919"])
 def test_a_koan_that_is_stepped_through_is_judged(tiny, guess):
     tiny.fill("test_a_sum", guess)
-    ran = apart(tiny, "--trace", "-k", "a_sum", types=("n", "p parts", "c"))
+    ran = tiny.run_apart("--trace", "-k", "a_sum", typed=("n", "p parts", "c"))
     assert "[7000, 900, 19]" in ran.text
     if guess == "7919":
         assert ran.ret == 0
@@ -367,7 +345,7 @@ def test_a_koan_that_is_stepped_through_is_judged(tiny, guess):
 def test_a_debugger_that_was_left_solves_nothing(tiny, types, fill):
     tiny.fill("test_a_sum", fill)
     for args in [("--trace",), ("--trace", "-s", "--maxfail=0", "-k", "a_sum")]:
-        ran = apart(tiny, *args, types=types)
+        ran = tiny.run_apart(*args, typed=types)
         assert ran.ret in (1, 2) and "(Pdb)" in ran.text
         assert "1 passed" not in ran.text and "solved  test" not in ran.text
         shown = ran.screen if " next " in ran.text else ""
@@ -406,7 +384,7 @@ def stops(tiny: TinyCourse) -> None:
 def test_a_breakpoint_stops_once(tiny, args):
     """Whatever the engine runs again, for its own sake."""
     stops(tiny)
-    ran = apart(tiny, *args, types=("p kept", "c"))  # a third time would hit the end
+    ran = tiny.run_apart(*args, typed=("p kept", "c"))  # a third time would hit the end
     assert ran.ret == 1 and ran.next == "test_only_the_even"
     assert ran.text.count("(Pdb)") == 2, ran.text
     assert "PDB set_trace" in ran.text and "[]" in ran.text
@@ -424,7 +402,7 @@ BREAKPOINTS = {
 )
 def test_a_breakpoint_by_line_stops_in_a_koan(tiny, python, args, types):
     tiny.fill("test_a_sum", "7900")
-    ran = apart(tiny, *args, python=python, types=types)
+    ran = tiny.run_apart(*args, python=python, typed=types)
     assert "test_01_two_names.py(20)test_a_sum()" in ran.text
     assert "(Pdb) [7000, 900, 19]" in ran.text
     ran.says("you wrote: 7900", "That leaves the last part out.")
@@ -622,7 +600,7 @@ def test_what_only_looks_is_free_in_a_koan(tiny, look, fill):
     if fill != "__":
         tiny.fill("test_a_sum", fill)
     if "pdb" in look or "breakpoint" in look:
-        ran = apart(tiny, types=("c", "c"))
+        ran = tiny.run_apart(typed=("c", "c"))
         assert ran.text.count("(Pdb)") == (0 if fill == "__" else 2)
     else:
         ran = tiny.run()
@@ -790,7 +768,7 @@ def test_a_scratch_file_among_the_koans_hides_no_library(tiny):
         path.write_text(text.replace("from sensei", "import colorsys\nfrom sensei"))
     tiny.fill("test_a_sum", "7900")
     for args in [(), ("-n2", "koans")]:
-        ran = apart(tiny, *args)
+        ran = tiny.run_apart(*args)
         assert ran.ret in (1, 2) and ran.next == "test_a_sum"
         ran.says("That leaves the last part out.")
         assert "a scratch file" not in ran.text
@@ -907,7 +885,7 @@ def test_no_way_of_starting_python_changes_a_verdict(tiny):
             (tiny.root / "conftest.py").write_text(
                 f"{path}\n{(tiny.root / 'conftest.py').read_text()}"
             )
-        ran = apart(tiny, "--maxfail=0", "--junitxml=junit.xml", python=python)
+        ran = tiny.run_apart("--maxfail=0", "--junitxml=junit.xml", python=python)
         screens.append(ran.screen)
         verdicts.append(tiny.told())
     assert {v.kind for v in verdicts[0].values()} == {

@@ -211,6 +211,34 @@ def test_further_on_is_run_when_it_is_named(tiny):
     assert "two names" not in ran.screen
 
 
+@pytest.mark.parametrize(
+    ("args", "failures"),
+    [
+        ((), 1),
+        (("koans",), 1),
+        (("koans/test_01_two_names.py::test_a_sum", "koans/further_on"), 1),
+        (("--maxfail=2",), 2),
+        (("--maxfail=0",), 11),
+        (("solutions",), 2),
+        (("koans", "solutions"), 13),
+        (("-x", "solutions"), 1),
+        (("-n2", "solutions"), 2),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_koans_alone_stop_at_the_first_that_fails(tiny, args, failures):
+    """If nobody says otherwise; what is for developers goes on."""
+    for koan, right, wrong in [
+        ("test_a_sum", "7919", "7000"),
+        ("test_a_copy", "list(original)", "original"),
+    ]:
+        path = tiny.lesson(koan).solution_path
+        text = path.read_text("utf-8")
+        assert text.count(right) == 1
+        path.write_text(text.replace(right, wrong), "utf-8")
+    assert f" {failures} failed" in tiny.run(*args).text
+
+
 def test_no_screen_for_solutions(tiny):
     ran = tiny.run("solutions", "solutions/further_on")
     assert ran.ret == 0 and "the path" not in ran.text

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import forks
 from sensei import processes
 from sensei.processes import Pipe, describe, fork, spawn
 
@@ -295,11 +296,6 @@ def environment() -> dict[str, str]:
 
 
 def python(code: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment(),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=PATIENCE,
-        check=True,
-    )
+    ran = forks.python(["-c", code], Path.cwd(), environment(), merged=False)
+    assert ran.returncode == 0, ran.stderr
+    return ran

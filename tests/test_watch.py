@@ -6,7 +6,6 @@ Nothing here measures time: what is waited for may take as long as it takes.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import os
 import re
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+import forks
 from sensei import edit, reset
 from sensei.course import Course
 from sensei.watch import changes, runs
@@ -31,6 +31,7 @@ if sys.platform == "win32":
 linux = pytest.mark.skipif(sys.platform != "linux", reason="forks on Linux only")
 ROOT = Path(__file__).parent.parent
 SENSEI = "import sys; from sensei.cli import main; sys.exit(main())"
+COMMAND = ["-P", "-c", SENSEI, "watch"]
 READY = "? help"  # the last that is drawn after a run
 ESCAPES = re.compile(r"\x1b(\[[\d;?]*[A-Za-z]|\].*?\x1b\\\\)")
 PATIENCE = 60  # seconds
@@ -46,7 +47,6 @@ FIRST, SECOND, THIRD, FOURTH, *_ = TINY_PATH = [
 ]
 LAST = TINY_PATH[-1]
 RIGHT = "total += number\ntotals.append(total)"
-_count = itertools.count()
 
 
 @pytest.fixture
@@ -67,14 +67,13 @@ class Learner:
     """Somebody at a terminal with `sensei watch`."""
 
     def __init__(self, root, arguments, columns=80, rows=60, **env):
-        self.mark = f"{os.getpid()}-{next(_count)}"
+        self.root = root
         self.raw = ""
         self.off_screen = env.get("TERM") == "dumb"
-        self.child = pexpect.spawn(
-            sys.executable,
-            ["-P", "-c", SENSEI, "watch", *arguments],
-            cwd=str(root),
-            env=environment(SENSEI_TEST=self.mark, **env),
+        self.child = forks.at_a_terminal(
+            [*COMMAND, *arguments],
+            root,
+            environment(**env),
             dimensions=(rows, columns),
             timeout=PATIENCE,
             encoding="utf-8",
@@ -118,13 +117,9 @@ class Learner:
 
     @property
     def processes(self) -> list[int]:
-        """All that descend from this watch, and are alive."""
-        mark = f"SENSEI_TEST={self.mark}".encode()
-        return [
-            int(path.parent.name)
-            for path in Path("/proc").glob("[0-9]*/environ")
-            if mark in _read(path).split(b"\0")
-        ]
+        """All that work in the folder of this watch, and are alive: it, and its runs."""
+        pids = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+        return [pid for pid in pids if pid != os.getpid() and _is_in(pid, self.root)]
 
     def leaves_nobody_behind(self) -> None:
         wait_until(lambda: not self.processes)
@@ -138,11 +133,11 @@ def environment(**more: str) -> dict[str, str]:
     return {k: v for k, v in (env | more).items() if v}
 
 
-def _read(path: Path) -> bytes:
+def _is_in(pid: int, folder: Path) -> bool:
     try:
-        return path.read_bytes()
+        return os.readlink(f"/proc/{pid}/cwd") == str(folder.resolve())
     except OSError:
-        return b""
+        return False
 
 
 def wait_until(holds, what=lambda: "") -> None:
@@ -649,7 +644,7 @@ def test_without_a_terminal(tiny, stdin):
     log = tiny.root / "log.txt"
     with log.open("wb") as file:
         watch = subprocess.Popen(
-            [sys.executable, "-P", "-c", SENSEI, "watch"],
+            [sys.executable, *COMMAND],
             cwd=tiny.root,
             env=environment(NO_COLOR=""),
             stdin=stdin,
@@ -706,14 +701,8 @@ def test_once_passes_arguments_on(tiny):
 
 
 def once(tiny, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-P", "-c", SENSEI, "watch", "--once", *arguments],
-        cwd=tiny.root,
-        env=environment(),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=PATIENCE,
-    )
+    command = [*COMMAND, "--once", *arguments]
+    return forks.python(command, tiny.root, environment(), merged=False)
 
 
 # ------------------------------------------------------------------------- warm

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import textwrap
 import threading
 import time
 
 import pytest
 
+import forks
 from one_lesson import attempt_of, judged, koan_of, line_of, outcome_of
 from sensei import watchdog
 from sensei.running import run
@@ -105,14 +105,8 @@ def script(body: str) -> subprocess.CompletedProcess[str]:
     from test_watchdog import *
     watchdog.GRACE = 0.3
     """
-    return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(head) + textwrap.dedent(body)],
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    code = textwrap.dedent(head) + textwrap.dedent(body)
+    return forks.python(["-c", code], ROOT, merged=False)
 
 
 @pytest.mark.parametrize(

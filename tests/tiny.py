@@ -8,12 +8,14 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+import forks
 from sensei import blanks, edit
 from sensei.blanks import Fill
 from sensei.course import Course
@@ -109,26 +111,37 @@ class TinyCourse:
             )
         return Ran(int(result.ret), str(result.stdout) + str(result.stderr), args)
 
-    def run_apart(self, *args: str, sugar: bool = False, timeout: float = 30) -> Ran:
-        """Run pytest on it in a process of its own, off a terminal."""
-        result = self.pytester.runpytest_subprocess(
-            *(SUGAR if sugar else PLAIN), *args, timeout=timeout
+    def run_apart(
+        self,
+        *args: str,
+        sugar: bool = False,
+        typed: Sequence[str] = (),
+        python: Sequence[str] = (),
+        **environment: str,
+    ) -> Ran:
+        """Run pytest on it in a process of its own, off a terminal, where these lines
+        are there to be read; ``python`` are options of Python's own.
+        """
+        ran = forks.python(
+            [*python, "-m", "pytest", *(SUGAR if sugar else PLAIN), *args],
+            Path.cwd(),
+            {**os.environ, **environment},
+            typed="".join(f"{line}\n" for line in typed),
         )
-        return Ran(int(result.ret), str(result.stdout) + str(result.stderr), args)
+        return Ran(ran.returncode, ran.stdout, args)
 
     def run_on_a_terminal(self, *args: str, columns: int = 80) -> Ran:
         """Run pytest on it at a pseudo-terminal, as it comes: with pytest-sugar."""
-        pexpect = pytest.importorskip("pexpect")
+        pytest.importorskip("pexpect")
         pytest.importorskip("pytest_sugar")
         command = ["-m", "pytest", *NO_SLOW, *args]
         env = {k: v for k, v in os.environ.items() if k not in ("PY_COLORS", "COLUMNS")}
-        child = pexpect.spawn(
-            sys.executable,
+        child = forks.at_a_terminal(
             command,
-            cwd=str(self.root),
-            env={**env, "TERM": "xterm"},
+            self.root,
+            {**env, "TERM": "xterm"},
             dimensions=(40, columns),
-            timeout=30,
+            timeout=forks.PATIENCE,
         )
         raw = child.read().decode("utf-8").replace("\r\n", "\n")
         child.close()

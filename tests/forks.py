@@ -1,0 +1,192 @@
+"""Programs in forks of this process: a new Python, without the seconds of its imports.
+
+``python`` runs what a command line would run, and ``at_a_terminal`` gives it a
+terminal. A fork begins with what is imported by now, but for what stands beside the
+engine in this repository; its folder, environment, streams and path of modules are as
+in a process of its own. Where there is no fork, or torch may hold a device that does
+not survive one, a new Python is started.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import io
+import os
+import runpy
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from sensei import processes
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = 300.0  # seconds, which nothing but a hang takes
+INSTALLED = (sys.prefix, sys.base_prefix)
+BESIDE_THE_ENGINE = ("koans", "solutions", "course", "tests", "conftest.py")
+
+
+def can_fork() -> bool:
+    """Whether a fork may be made now; takes back pytest's timer for a test that hangs.
+
+    It is a thread, which a fork would wait for in vain when it takes back its own.
+    """
+    faulthandler.cancel_dump_traceback_later()
+    torch = sys.modules.get("torch")
+    return sys.platform == "linux" and not (torch and torch.cuda.is_available())
+
+
+def python(
+    arguments: Sequence[str],
+    folder: Path,
+    env: Mapping[str, str] | None = None,
+    *,
+    typed: str = "",
+    merged: bool = True,
+    anew: bool = False,
+) -> subprocess.CompletedProcess[str]:
+    """What ``python ARGUMENTS`` does in a folder: "-m", "MODULE" or "-c", "CODE", a
+    "-P" before it, and what follows. ``merged``: what it says as an error is in stdout, too. ``anew``: in
+    a new Python, for what depends on its beginning.
+    """
+    env = dict(os.environ if env is None else env)
+    if not can_fork() or anew or arguments[0] not in ("-P", "-m", "-c"):
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=folder,
+            env=env,
+            input=typed,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if merged else subprocess.PIPE,
+            text=True,
+            errors="replace",
+            timeout=PATIENCE,
+            check=False,
+        )
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        with tempfile.TemporaryFile() as keyboard:
+            keyboard.write(typed.encode())
+            keyboard.seek(0)
+            streams = keyboard, out, out if merged else err
+
+            def target() -> int:
+                for number, stream in enumerate(streams):
+                    os.dup2(stream.fileno(), number)
+                return _be(arguments, folder, env)
+
+            process = processes.fork(target, seconds=PATIENCE)
+        while process.ended() is None:
+            select.select([process], [], [], 1.0)
+        assert not process.is_late, f"it hangs: {arguments}"
+        status = process.status
+        assert status is not None
+        said = [_text(stream) for stream in (out, err)]
+    return subprocess.CompletedProcess([*arguments], status, *said)
+
+
+def _text(stream: Any) -> str:
+    stream.seek(0)
+    text: str = stream.read().decode("utf-8", "replace")
+    return text.replace("\r\n", "\n")
+
+
+def at_a_terminal(
+    arguments: Sequence[str], folder: Path, env: Mapping[str, str], **rest: Any
+) -> Any:
+    """``python ARGUMENTS`` at a pseudo-terminal, as pexpect has it."""
+    import pexpect
+
+    be = (lambda: _leave(_be(arguments, folder, env, True))) if can_fork() else None
+    rest["preexec_fn"] = lambda: (heed_ctrl_c(), be and be())
+    return pexpect.spawn(
+        sys.executable, [*arguments], cwd=str(folder), env=dict(env), **rest
+    )
+
+
+def heed_ctrl_c() -> None:
+    """A shell lets what it starts in the background ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _leave(status: int) -> NoReturn:
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(status & 0xFF)
+
+
+# ------------------------------------------------------------------- in the fork
+
+
+def _be(
+    arguments: Sequence[str],
+    folder: Path,
+    env: Mapping[str, str],
+    closing: bool = False,
+) -> int:
+    """Become the process of a command; gives its exit code."""
+    if closing:  # pexpect waits until what it listens to is closed
+        os.closerange(3, 1024)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(env)
+    _open_streams()
+    without_folder = arguments[0] == "-P"
+    flag, program, *rest = arguments[without_folder:]
+    _forget_this_run([] if without_folder else [str(folder)])
+    sys.argv = [program if flag == "-m" else flag, *rest]
+    return _status_of(lambda: _run(flag, program))
+
+
+def _open_streams() -> None:
+    encoding, _, errors = os.environ.get("PYTHONIOENCODING", "").partition(":")
+    how: dict[str, Any] = {
+        "encoding": encoding or "utf-8",
+        "errors": errors or "strict",
+        "line_buffering": os.isatty(1),
+    }
+    sys.stdin = sys.__stdin__ = io.TextIOWrapper(open(0, "rb", closefd=False), **how)
+    sys.stdout = sys.__stdout__ = io.TextIOWrapper(open(1, "wb", closefd=False), **how)
+    how |= {"errors": "backslashreplace", "line_buffering": True}
+    sys.stderr = sys.__stderr__ = io.TextIOWrapper(open(2, "wb", closefd=False), **how)
+
+
+def _forget_this_run(first: Sequence[str]) -> None:
+    """The tests' own modules, and where they are found; what pytest has put in."""
+    beside = tuple(str(ROOT / name) for name in BESIDE_THE_ENGINE)
+    for name, module in [*sys.modules.items()]:
+        if str(getattr(module, "__file__", None) or "").startswith(beside):
+            del sys.modules[name]
+    given = [path for path in sys.path if path and path.startswith(INSTALLED)]
+    asked = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[:] = [*first, *filter(None, asked), *given]
+    sys.meta_path[:] = [
+        finder
+        for finder in sys.meta_path
+        if not type(finder).__module__.startswith("_pytest")
+    ]
+
+
+def _run(flag: str, program: str) -> None:
+    if flag == "-c":
+        exec(compile(program, "<string>", "exec"), {"__name__": "__main__"})
+    else:
+        runpy.run_module(program, run_name="__main__", alter_sys=True)
+
+
+def _status_of(run: Callable[[], object]) -> int:
+    """The exit code that Python would have."""
+    try:
+        run()
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            return int(end.code or 0)
+        print(end.code, file=sys.stderr)
+        return 1
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        return 1
+    return 0
