@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import forks
 from tiny import TinyCourse
 
 pytest_plugins = ["pytester"]
@@ -40,6 +41,13 @@ def pytest_collection_finish() -> None:
     """Many tests fork: a collection of garbage in a fork would copy all of it."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def new_pythons_are_forks():
+    with pytest.MonkeyPatch.context() as patch:
+        forks.take_over(patch)
+        yield
 
 
 @pytest.fixture

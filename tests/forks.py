@@ -4,7 +4,8 @@
 terminal. A fork begins with what is imported by now, but for what stands beside the
 engine in this repository; its folder, environment, streams and path of modules are as
 in a process of its own. Where there is no fork, or torch may hold a device that does
-not survive one, a new Python is started.
+not survive one, a new Python is started. With ``take_over``, so is what the engine
+starts.
 """
 
 from __future__ import annotations
@@ -18,9 +19,13 @@ import signal
 import subprocess
 import sys
 import tempfile
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NoReturn
+
+import pytest
 
 from sensei import processes
 
@@ -105,6 +110,64 @@ def at_a_terminal(
     return pexpect.spawn(
         sys.executable, [*arguments], cwd=str(folder), env=dict(env), **rest
     )
+
+
+# ------------------------------------------------ what the engine itself starts
+
+
+def take_over(patch: pytest.MonkeyPatch) -> None:
+    """From now on what ``sensei score``, ``handout`` and ``grade`` start is a fork."""
+    for name in ("score", "grading.handout"):
+        patch.setattr(f"sensei.{name}.subprocess", _Instead(subprocess, run=_run_fork))
+    other = _Instead(processes, spawn=_spawn_fork)
+    patch.setattr("sensei.grading.workers.processes", other)
+
+
+class _Instead:
+    """A module, but for what it has otherwise."""
+
+    def __init__(self, module: ModuleType, **other: object) -> None:
+        vars(self).update(vars(module), **other)
+
+
+def _run_fork(
+    command: Sequence[str], *, cwd: Path, env: Mapping[str, str], **how: Any
+) -> subprocess.CompletedProcess[Any]:
+    """subprocess.run, as it is called there."""
+    merged = how.get("stderr") is subprocess.STDOUT
+    ran = python(command[1:], cwd, env, merged=merged)
+    if not how.get("text"):
+        stdout, stderr = ran.stdout.encode(), ran.stderr.encode()
+        return subprocess.CompletedProcess(command, ran.returncode, stdout, stderr)
+    return ran
+
+
+def _spawn_fork(
+    argv: Sequence[str],
+    orders: str,
+    *,
+    pass_fds: Sequence[int],
+    cwd: Path,
+    env: Mapping[str, str],
+    **how: Any,
+) -> processes.Process:
+    """processes.spawn, as it is called there."""
+    if not can_fork():
+        more = {"pass_fds": pass_fds, "cwd": cwd, "env": env, **how}
+        return processes.spawn(argv, orders, **more)
+    source, sink = os.pipe()
+    os.write(sink, f"{orders}\n".encode())
+
+    def target() -> int:
+        os.dup2(source, 0)
+        return _be(["-P", *argv], cwd, env)
+
+    with open(os.devnull, "wb") as nothing:
+        kept = [source, *pass_fds]
+        process = processes.fork(target, output=nothing.fileno(), keep=kept)
+    os.close(source)
+    weakref.finalize(process, os.close, sink)  # its end would be the other's
+    return process
 
 
 def heed_ctrl_c() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import tomllib
 import zipfile
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import forks
 from sensei import blanks, sealed
 from sensei.cli import main
 from sensei.course import Course
@@ -35,24 +35,17 @@ class Handout:
         assert course is not None
         return course
 
-    def run(self, *words: str) -> tuple[int, str]:
-        ran = subprocess.run(
-            [sys.executable, *words],
-            cwd=self.root,
-            env={**os.environ, "PYTHONPATH": str(self.root), "COLUMNS": "80"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        return ran.returncode, " ".join((ran.stdout + ran.stderr).split())
+    def run(self, *words: str, anew: bool = False) -> tuple[int, str]:
+        """``anew`` is with the engine that was given out; else with the one here."""
+        env = {**os.environ, "PYTHONPATH": str(self.root), "COLUMNS": "80"}
+        ran = forks.python(words, self.root, env, anew=anew)
+        return ran.returncode, " ".join(ran.stdout.split())
 
     def pytest(self, *options: str) -> str:
         return self.run(*PYTEST, *options)[1]
 
-    def sensei(self, *words: str) -> tuple[int, str]:
-        return self.run("-c", WORDS, *words)
+    def sensei(self, *words: str, anew: bool = False) -> tuple[int, str]:
+        return self.run("-c", WORDS, *words, anew=anew)
 
     def fill(self, koan: str, text: str) -> None:
         """Put a text in the koan's blank, whatever stands there."""
@@ -319,9 +312,9 @@ def test_watch_works_there(give):
 
 def test_grading_is_not_there_and_the_rest_is_listed(give):
     handout = give()
-    code, told = handout.sensei("--help")
+    code, told = handout.sensei("--help", anew=True)
     assert code == 0 and "reset" in told and "score" in told
-    code, told = handout.sensei("grade", "x")
+    code, told = handout.sensei("grade", "x", anew=True)
     assert code == 2 and "invalid choice: 'grade'" in told
 
 
@@ -333,7 +326,7 @@ def test_this_course_works_as_a_handout(tmp_path, monkeypatch):
     for lesson in handout.course.lessons:
         solved = ROOT / "solutions" / lesson.part / f"{lesson.name}.py"
         lesson.path.write_bytes(solved.read_bytes())
-    code, told = handout.sensei("score", "--lessons", "all")
+    code, told = handout.sensei("score", "--lessons", "all", anew=True)
     notes = [k.note for lesson in handout.course.lessons for k in lesson.koans.values()]
     most = sum(note.points for note in notes)
     assert code == 0 and f"all {most:g} of {most:g}" in told, told
