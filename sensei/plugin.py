@@ -138,7 +138,11 @@ def pytest_unconfigure(config: Config) -> None:
 def _take_all_for_the_path(config: Config) -> None:
     """``pytest .`` is what editors say who mean the tests of a project."""
     root, paths = config.rootpath, config.getini("testpaths")
-    if _named(config) == {root} and paths and config.args_source is Config.ArgsSource.ARGS:
+    if (
+        _named(config) == {root}
+        and paths
+        and config.args_source is Config.ArgsSource.ARGS
+    ):
         found = (sorted(glob.glob(str(root / path))) for path in paths)
         config.args = [path for several in found for path in several]
         config.args_source = Config.ArgsSource.TESTPATHS

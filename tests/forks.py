@@ -55,8 +55,8 @@ def python(
     anew: bool = False,
 ) -> subprocess.CompletedProcess[str]:
     """What ``python ARGUMENTS`` does in a folder: "-m", "MODULE" or "-c", "CODE", a
-    "-P" before it, and what follows. ``merged``: what it says as an error is in stdout, too. ``anew``: in
-    a new Python, for what depends on its beginning.
+    "-P" before it, and what follows. ``merged``: what it says as an error is in stdout,
+    too. ``anew``: in a new Python, for what depends on its beginning.
     """
     env = dict(os.environ if env is None else env)
     if not can_fork() or anew or arguments[0] not in ("-P", "-m", "-c"):
@@ -211,10 +211,14 @@ def _open_streams() -> None:
         "errors": errors or "strict",
         "line_buffering": os.isatty(1),
     }
-    sys.stdin = sys.__stdin__ = io.TextIOWrapper(open(0, "rb", closefd=False), **how)
-    sys.stdout = sys.__stdout__ = io.TextIOWrapper(open(1, "wb", closefd=False), **how)
+    sys.stdin = sys.__stdin__ = _stream(0, "rb", **how)
+    sys.stdout = sys.__stdout__ = _stream(1, "wb", **how)
     how |= {"errors": "backslashreplace", "line_buffering": True}
-    sys.stderr = sys.__stderr__ = io.TextIOWrapper(open(2, "wb", closefd=False), **how)
+    sys.stderr = sys.__stderr__ = _stream(2, "wb", **how)
+
+
+def _stream(number: int, mode: str, **how: Any) -> io.TextIOWrapper:
+    return io.TextIOWrapper(os.fdopen(number, mode, closefd=False), **how)
 
 
 def _forget_this_run(first: Sequence[str]) -> None:

@@ -20,10 +20,8 @@ from sensei.grading.assignment import Assignment, read, select
 from sensei.grading.book import Entry
 from sensei.grading.grader import CanaryError, Grader, Options
 from sensei.grading.workers import GraderError, Warm
-from sensei.lesson import Koan
 from sensei.verdicts import Kind
 from sensei.watchdog import Limits
-from this_course import COURSE, filled, judged
 from tiny import HERE
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -263,44 +261,6 @@ def test_an_unknown_parameter():
         pytest.raises(GraderError, match="parameter size"),
     ):
         grader.check()
-
-
-# ----------------------------------------------------------------- as under pytest
-
-
-def known(koan: Koan) -> list[str]:
-    """A few answers to a koan: the solution, the last right one, mistakes."""
-    assert koan.solution
-    mistakes = [m.fill for m in koan.note.mistakes if "..." not in m.fill]
-    chosen = [koan.solution.text, *koan.note.also_right[-1:], *mistakes[:2]]
-    return list(dict.fromkeys(chosen))
-
-
-@pytest.fixture(scope="module")
-def real() -> dict[tuple[Koan, str], Entry]:
-    """Some known answers to every other koan of the main path, read and judged."""
-    given = read(COURSE, select(COURSE, None))
-    entries = {}
-    with grading(given, seconds=30.0) as grader:
-        for reader in grader.readers:
-            for koan in list(reader.lesson.koans.values())[::2]:
-                for fill in known(koan):
-                    taken = reader.read(filled(koan, fill).encode())
-                    place = reader.places[koan.name] - min(reader.places.values())
-                    entries[koan, fill] = grader.book.entries[taken.numbers[place]]
-        grader.judge(grader.book.open())
-    return entries
-
-
-def test_a_koan_is_judged_as_under_pytest(real):
-    """The same kind and the same sentence, word for word."""
-    assert len({koan for koan, _ in real}) > 35
-    for (koan, fill), entry in real.items():
-        verdict = judged(koan, fill)
-        assert (entry.kind, entry.sentence) == (verdict.kind, verdict.sentence)
-        is_right = fill in (koan.solution.text, *koan.note.also_right)
-        assert is_right is (entry.kind is Kind.PASSED)
-        assert is_right or entry.mistake in {m.says for m in koan.note.mistakes}
 
 
 def test_the_environment_of_a_worker_is_small(tmp_path, monkeypatch):

@@ -71,15 +71,14 @@ def test_a_verdict_is_on_screen_and_in_junit(tiny, koan, fill, verdict, sentence
     assert verdicts == {**dict.fromkeys(before, "passed"), koan: verdict}
 
 
-@each_reporter
-def test_verdicts_under_xdist(tiny, sugar):
+def test_verdicts_under_xdist(tiny):
     """On the whole board, so that it does not depend on who stops first."""
     fills = {k: f for k, f, *_ in VERDICTS if f} | {"test_only_the_even": "undefined"}
     for koan, fill in fills.items():
         tiny.fill(koan, fill)
-    alone = tiny.run("--maxfail=0", "--junitxml=junit.xml", sugar=sugar)
+    alone = tiny.run("--maxfail=0", "--junitxml=junit.xml")
     verdicts = tiny.verdicts()
-    both = tiny.run("-n2", "--maxfail=0", "--junitxml=junit.xml", sugar=sugar)
+    both = tiny.run("-n2", "--maxfail=0", "--junitxml=junit.xml")
     assert both.screen == alone.screen
     assert tiny.verdicts() == verdicts
     assert set(verdicts.values()) == {"wrong", "refused", "error"}
@@ -150,11 +149,6 @@ def test_the_first_that_does_not_pass_is_next(tiny, args):
     tiny.solve(*tiny.path[3:])
     ran = tiny.run(*args)
     assert ran.next == "test_a_sum"
-
-
-@pytest.mark.parametrize("_again", range(3))
-def test_the_untouched_path_begins_at_its_beginning_under_xdist(tiny, _again):
-    assert tiny.run("-n2").next == tiny.path[0]
 
 
 def test_two_sizes_come_one_after_the_other(tiny):

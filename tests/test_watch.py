@@ -113,11 +113,14 @@ class Learner:
         return -self.child.signalstatus if status is None else status
 
     def leave(self) -> None:
+        if self.child.isalive():
+            self.child.kill(signal.SIGKILL)
+        self.child.ptyproc.delayafterclose = 0
         self.child.close(force=True)
 
     @property
     def processes(self) -> list[int]:
-        """All that work in the folder of this watch, and are alive: it, and its runs."""
+        """All that are alive in the folder of this watch: it, and its runs."""
         pids = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
         return [pid for pid in pids if pid != os.getpid() and _is_in(pid, self.root)]
 
