@@ -28,19 +28,15 @@ from typing import Any, NoReturn
 import pytest
 
 from sensei import processes
+from waiting import PATIENCE
 
 ROOT = Path(__file__).parent.parent
-PATIENCE = 300.0  # seconds, which nothing but a hang takes
 INSTALLED = (sys.prefix, sys.base_prefix)
 BESIDE_THE_ENGINE = ("koans", "solutions", "course", "tests", "conftest.py")
 
 
 def can_fork() -> bool:
-    """Whether a fork may be made now; takes back pytest's timer for a test that hangs.
-
-    It is a thread, which a fork would wait for in vain when it takes back its own.
-    """
-    faulthandler.cancel_dump_traceback_later()
+    """Whether a fork is a new Python for all that is run in it."""
     torch = sys.modules.get("torch")
     return sys.platform == "linux" and not (torch and torch.cuda.is_available())
 
@@ -78,12 +74,11 @@ def python(
             keyboard.seek(0)
             streams = keyboard, out, out if merged else err
 
-            def target() -> int:
+            def connect() -> None:
                 for number, stream in enumerate(streams):
                     os.dup2(stream.fileno(), number)
-                return _be(arguments, folder, env)
 
-            process = processes.fork(target, seconds=PATIENCE)
+            process = start(arguments, folder, env, connect, seconds=PATIENCE)
         while process.ended() is None:
             select.select([process], [], [], 1.0)
         assert not process.is_late, f"it hangs: {arguments}"
@@ -91,6 +86,27 @@ def python(
         assert status is not None
         said = [_text(stream) for stream in (out, err)]
     return subprocess.CompletedProcess([*arguments], status, *said)
+
+
+def start(
+    arguments: Sequence[str],
+    folder: Path,
+    env: Mapping[str, str],
+    prepare: Callable[[], None] = lambda: None,
+    **how: Any,
+) -> processes.Process:
+    """A fork that becomes ``python ARGUMENTS``; ``how`` is for processes.fork.
+
+    pytest's timer for a test that hangs is taken back: it is a thread, and a fork would
+    wait for it in vain when it takes back its own.
+    """
+
+    def target() -> int:
+        prepare()
+        return become(arguments, folder, env)
+
+    faulthandler.cancel_dump_traceback_later()
+    return processes.fork(target, **how)
 
 
 def _text(stream: Any) -> str:
@@ -105,8 +121,13 @@ def at_a_terminal(
     """``python ARGUMENTS`` at a pseudo-terminal, as pexpect has it."""
     import pexpect
 
-    be = (lambda: _leave(_be(arguments, folder, env, True))) if can_fork() else None
-    rest["preexec_fn"] = lambda: (heed_ctrl_c(), be and be())
+    def prepare() -> None:
+        heed_ctrl_c()
+        if can_fork():
+            _leave(become(arguments, folder, env, closing=True))
+
+    faulthandler.cancel_dump_traceback_later()
+    rest["preexec_fn"] = prepare
     return pexpect.spawn(
         sys.executable, [*arguments], cwd=str(folder), env=dict(env), **rest
     )
@@ -158,13 +179,15 @@ def _spawn_fork(
     source, sink = os.pipe()
     os.write(sink, f"{orders}\n".encode())
 
-    def target() -> int:
-        os.dup2(source, 0)
-        return _be(["-P", *argv], cwd, env)
-
     with open(os.devnull, "wb") as nothing:
-        kept = [source, *pass_fds]
-        process = processes.fork(target, output=nothing.fileno(), keep=kept)
+        process = start(
+            ["-P", *argv],
+            cwd,
+            env,
+            lambda: os.dup2(source, 0) and None,
+            output=nothing.fileno(),
+            keep=[source, *pass_fds],
+        )
     os.close(source)
     weakref.finalize(process, os.close, sink)  # its end would be the other's
     return process
@@ -184,7 +207,7 @@ def _leave(status: int) -> NoReturn:
 # ------------------------------------------------------------------- in the fork
 
 
-def _be(
+def become(
     arguments: Sequence[str],
     folder: Path,
     env: Mapping[str, str],

@@ -7,12 +7,12 @@ import re
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 import forks
 from tiny import PLAIN, TinyCourse
+from waiting import PATIENCE, wait_until
 
 each_reporter = pytest.mark.parametrize("sugar", [False, True], ids=["plain", "sugar"])
 FIRST = "koans/test_01_two_names.py"
@@ -599,11 +599,9 @@ def test_ctrl_c_interrupts_the_run(tiny):
         text=True,
         preexec_fn=forks.heed_ctrl_c,
     )
-    while not (tiny.root / "started").exists():
-        assert child.poll() is None
-        time.sleep(0.02)
+    wait_until((tiny.root / "started").exists)
     child.send_signal(signal.SIGINT)
-    said, _ = child.communicate(timeout=forks.PATIENCE)
+    said, _ = child.communicate(timeout=PATIENCE)
     assert child.returncode == pytest.ExitCode.INTERRUPTED
     assert "KeyboardInterrupt" in said and "7 of 8 koans solved" in said
     assert os.path.basename(SECOND) in said

@@ -23,7 +23,6 @@ import sys
 import tempfile
 import textwrap
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +33,7 @@ from sensei.course import Course
 from sensei.processes import Pipe, fork
 from this_course import ROOT
 from tiny import HERE
+from waiting import PATIENCE, wait_until
 
 if sys.platform != "linux":
     pytest.skip("grading is for Linux only", allow_module_level=True)
@@ -486,7 +486,7 @@ class Desk:
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=300,
+            timeout=PATIENCE,
             check=False,
         )
         self.code, self.said = ran.returncode, ran.stdout.decode("utf-8", "replace")
@@ -646,13 +646,6 @@ def is_at_it(pid: str) -> bool:
     return False
 
 
-def wait_until(holds: Callable[[], object]) -> None:
-    end = time.monotonic() + 60.0  # patience; nothing here measures time
-    while not holds():
-        assert time.monotonic() < end, "waited for too long"
-        time.sleep(0.02)
-
-
 # -------------------------------------------------------------- what can't be kept out
 
 
@@ -691,7 +684,7 @@ def inside(target: Callable[[], object], folder: str | None = None, **more) -> s
         return 0
 
     process = fork(
-        work, seconds=60.0, output=printed.sink, keep=[pipe.sink, around.ruleset]
+        work, seconds=PATIENCE, output=printed.sink, keep=[pipe.sink, around.ruleset]
     )
     for one in (pipe, printed):
         one.close_sink()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import random
-import re
 import shutil
 import signal
-import time
+import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ from sensei.grading.workers import GraderError, Warm
 from sensei.verdicts import Kind
 from sensei.watchdog import Limits
 from tiny import HERE
+from waiting import wait_until
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 SIZES = 'ending = "ending.txt"\narguments = { size = [2, 3] }\n'
@@ -93,14 +93,25 @@ ROUGH = {
 }
 
 
+SECONDS = 1.0  # for an answer, some of which take them all
+
+
 @pytest.fixture(scope="module")
-def rough(given) -> dict[str, Entry]:
+def scratch(tmp_path_factory) -> Path:
+    """What is worked in."""
+    return tmp_path_factory.mktemp("scratch")
+
+
+@pytest.fixture(scope="module")
+def rough(given, scratch) -> dict[str, Entry]:
     """All of them at once, side by side, as fills that the rules did not see."""
-    os.environ["SECRET"] = "of the instructor"
     koan = place(given, "test_a_copy")
     entries = {name: Entry(koan, fill) for name, (fill, _) in ROUGH.items()}
-    with grading(given, seconds=1.5) as grader:
-        grader.judge(list(entries.values()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SECRET", "of the instructor")
+        patch.setattr(tempfile, "tempdir", str(scratch))
+        with grading(given, seconds=SECONDS) as grader:
+            grader.judge(list(entries.values()))
     return entries
 
 
@@ -117,34 +128,28 @@ def test_a_pass_is_not_to_be_forged(rough):
 
 
 def test_output_is_capped_and_kept_for_the_instructor(rough):
-    most = Limits(1.5).characters
+    most = Limits(SECONDS).characters
     assert most < len(rough["prints"].output) < most + 200
     assert "x" * 100 not in rough["prints"].sentence
 
 
 def test_a_hang_is_told_with_its_place(rough):
     assert rough["loops"].sentence == (
-        "It did not end within 1.5 s; it was at `copy = [n for n in iter(int, 1)]`."
+        "It did not end within 1 s; it was at `copy = [n for n in iter(int, 1)]`."
     )
-    assert rough["hangs in C"].sentence == "It did not end within 1.5 s."
+    assert rough["hangs in C"].sentence == "It did not end within 1 s."
 
 
-def test_nothing_is_left_running(rough):
-    time.sleep(0.2)
-    assert _running("sensei.grading.warm") == []
+def test_nothing_is_left_running(rough, scratch):
+    """In the folder of the process that runs koans, which has gone with it."""
+    wait_until(lambda: not [place for place in _places() if str(scratch) in place])
 
 
-def _running(what: str) -> list[str]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            parent = re.search(r"PPid:\t(\d+)", path.with_name("status").read_text())
-            command = path.read_bytes().replace(b"\0", b" ").decode()
-        except OSError:
-            continue
-        if what in command and parent and parent[1] in ("1", str(os.getpid())):
-            found.append(command)
-    return found
+def _places() -> Iterator[str]:
+    """The folders that processes are in."""
+    for path in Path("/proc").glob("[0-9]*/cwd"):
+        with suppress(OSError):
+            yield os.readlink(path)
 
 
 def test_a_verdict_does_not_depend_on_the_company(given):
@@ -186,7 +191,7 @@ def test_every_argument_has_to_pass(given):
 ODD = {
     "test_a_copy": [
         *("[10**5000]", "[Exception(10**5000)]", "original.append(original)"),
-        *("[1, float('nan')]", "(1).conjugate", "[n for n in iter(int, 1)]"),
+        *("[1, float('nan')]", "(1).conjugate"),
         f"{OS}._exit(0)",
     ],
     "test_a_sum": ["10**4000", "((1, 2), (3,))", "{1: (2,)}", "1e999", "1 / 0", "x"],
@@ -198,7 +203,7 @@ def test_nothing_an_answer_does_makes_the_maximum_smaller(given):
     entries = [
         Entry(place(given, n), fill) for n, fills in ODD.items() for fill in fills
     ]
-    with grading(given, seconds=1.0) as grader:
+    with grading(given, seconds=SECONDS) as grader:
         grader.judge(entries)
     assert [entry for entry in entries if not entry.kind.counts] == []
 

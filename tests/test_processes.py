@@ -16,11 +16,11 @@ import pytest
 import forks
 from sensei import processes
 from sensei.processes import Pipe, describe, fork, spawn
+from waiting import PATIENCE, wait_until
 
 if sys.platform != "linux":
     pytest.skip("forks are for Linux only", allow_module_level=True)
 
-PATIENCE = 60.0  # seconds; nothing here measures time
 LONG = 600.0
 
 
@@ -31,14 +31,6 @@ def started():
     yield ours
     for process in ours:
         process.kill()
-
-
-def wait_until(holds):
-    end = time.monotonic() + PATIENCE
-    while not (found := holds()):
-        assert time.monotonic() < end, "waited for too long"
-        time.sleep(0.01)
-    return found
 
 
 def end_of(process) -> int:

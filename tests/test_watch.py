@@ -23,6 +23,7 @@ from sensei import edit, reset
 from sensei.course import Course
 from sensei.watch import changes, runs
 from tiny import Ran, TinyCourse, squeezed
+from waiting import PATIENCE, wait_until
 
 pexpect = pytest.importorskip("pexpect", reason="needs a pseudo-terminal")
 if sys.platform == "win32":
@@ -34,7 +35,6 @@ SENSEI = "import sys; from sensei.cli import main; sys.exit(main())"
 COMMAND = ["-P", "-c", SENSEI, "watch"]
 READY = "? help"  # the last that is drawn after a run
 ESCAPES = re.compile(r"\x1b(\[[\d;?]*[A-Za-z]|\].*?\x1b\\\\)")
-PATIENCE = 60  # seconds
 FIRST, SECOND, THIRD, FOURTH, *_ = TINY_PATH = [
     "test_a_sum",
     "test_who_grew",
@@ -141,13 +141,6 @@ def _is_in(pid: int, folder: Path) -> bool:
         return os.readlink(f"/proc/{pid}/cwd") == str(folder.resolve())
     except OSError:
         return False
-
-
-def wait_until(holds, what=lambda: "") -> None:
-    end = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < end, f"waited for too long: {what()}"
-        time.sleep(0.05)
 
 
 def written(tiny: TinyCourse, koan: str, fill: str) -> tuple[Path, str]:
@@ -641,16 +634,15 @@ def test_a_terminal_that_cannot_be_drawn_on(tiny, learner):
     assert you.ends() == 0 and "\x1b" not in you.raw
 
 
-@pytest.mark.parametrize("stdin", [subprocess.DEVNULL, subprocess.PIPE])
-def test_without_a_terminal(tiny, stdin):
-    """No escape codes; what is typed is taken where there is somebody to type."""
+def test_without_a_terminal(tiny):
+    """No escape codes; what is typed is taken. In a Python as learners start it."""
     log = tiny.root / "log.txt"
     with log.open("wb") as file:
         watch = subprocess.Popen(
             [sys.executable, *COMMAND],
             cwd=tiny.root,
             env=environment(NO_COLOR=""),
-            stdin=stdin,
+            stdin=subprocess.PIPE,
             stdout=file,
             stderr=subprocess.STDOUT,
         )
@@ -658,15 +650,30 @@ def test_without_a_terminal(tiny, stdin):
         wait_until(lambda: f" next    {FIRST}" in log.read_text("utf-8"))
         save(tiny, FIRST, "7919")
         wait_until(lambda: f" saved   {FIRST}: solved" in log.read_text("utf-8"))
-        if watch.stdin:
-            watch.stdin.write(b"h\n")
-            watch.stdin.close()
-            wait_until(lambda: "hint 1" in log.read_text("utf-8"))
+        watch.stdin.write(b"h\n")
+        watch.stdin.close()
+        wait_until(lambda: "hint 1" in log.read_text("utf-8"))
     finally:
         watch.terminate()
     assert watch.wait(PATIENCE) == 143
     said = log.read_text("utf-8")
-    assert "\x1b" not in said and (READY in said) == (stdin == subprocess.PIPE)
+    assert "\x1b" not in said and READY in said
+
+
+@linux
+def test_where_nobody_types(tiny):
+    log = tiny.root / "log.txt"
+    with log.open("wb") as file:
+        env = environment(NO_COLOR="")
+        watch = forks.start(COMMAND, tiny.root, env, output=file.fileno())
+    try:
+        wait_until(lambda: f" next    {FIRST}" in log.read_text("utf-8"))
+        os.kill(watch.pid, signal.SIGTERM)
+        wait_until(lambda: watch.ended() is not None)
+    finally:
+        watch.kill()
+    said = log.read_text("utf-8")
+    assert watch.status == 143 and "\x1b" not in said and READY not in said
 
 
 ONCE = {

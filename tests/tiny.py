@@ -23,6 +23,7 @@ from sensei.lesson import Koan, Lesson
 from sensei.source import Function
 from sensei.verdicts import Verdict
 from sensei.work import Work
+from waiting import PATIENCE
 
 HERE = Path(__file__).parent
 NO_SLOW = ("-p", "no:hypothesispytest")  # it imports all of hypothesis in every run
@@ -160,7 +161,7 @@ class TinyCourse:
             self.root,
             {**env, "TERM": "xterm"},
             dimensions=(40, columns),
-            timeout=forks.PATIENCE,
+            timeout=PATIENCE,
         )
         raw = child.read().decode("utf-8").replace("\r\n", "\n")
         child.close()
