@@ -13,6 +13,7 @@ from collections.abc import Generator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -39,7 +40,7 @@ from sensei.progress import progress
 from sensei.running import SKIPS
 from sensei.verdicts import Kind, Verdict
 from sensei.watchdog import Limits
-from sensei.work import forget_modules
+from sensei.work import Work, forget_modules, restore_modules
 
 NOT_RUN = "It could not be run."
 SUGAR_SIGNS = "✓⨯▏█"
@@ -48,6 +49,7 @@ LEFT = "The debugger was left before the koan had come to its end."
 
 COURSE = pytest.StashKey[Course]()
 LIMITS = pytest.StashKey[Limits]()
+MODULES = pytest.StashKey[dict[Work, ModuleType]]()  # of a run around this one
 TRACEBACKS = pytest.StashKey[bool]()  # whether somebody asked for them
 
 
@@ -110,7 +112,7 @@ def pytest_configure(config: Config) -> None:
     if course is None:
         return
     course.find_helpers()
-    forget_modules()
+    config.stash[MODULES] = forget_modules()
     _take_all_for_the_path(config)
     asked = config.getoption("koan_seconds")
     seconds = course.seconds if asked is None else asked
@@ -133,6 +135,8 @@ def pytest_configure(config: Config) -> None:
 def pytest_unconfigure(config: Config) -> None:
     if LIMITS in config.stash:
         os.close(config.stash[LIMITS].stderr)
+    if MODULES in config.stash:
+        restore_modules(config.stash[MODULES])
 
 
 def _take_all_for_the_path(config: Config) -> None:

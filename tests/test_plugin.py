@@ -233,6 +233,14 @@ def test_koans_alone_stop_at_the_first_that_fails(tiny, args, failures):
     assert f" {failures} failed" in tiny.run(*args).text
 
 
+def test_a_run_inside_a_test_leaves_the_koans_of_the_run_around_it_alone(tiny):
+    tiny.solve(*tiny.path)
+    text = "import pytest\n\n\ndef test_it():\n    assert pytest.main(['koans']) == 0\n"
+    (tiny.root / "test_a_run.py").write_text(text)
+    ran = tiny.run_apart("test_a_run.py", "koans")
+    assert "12 passed" in ran.text and ran.ret == 0
+
+
 def test_no_screen_for_solutions(tiny):
     ran = tiny.run("solutions", "solutions/further_on")
     assert ran.ret == 0 and "the path" not in ran.text
