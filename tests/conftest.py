@@ -14,9 +14,10 @@ HERE = Path(__file__).parent
 
 #: by the second word of a file's name; of what is not named here the room is "unit"
 ROOMS = {
-    "plugin": ["plugin", "cases", "bad", "screen", "where", "score", "reset", "update"],
+    "plugin": ["plugin", "screen", "where", "reset", "update"],
+    "cases": ["cases", "bad"],
     "watch": ["watch"],
-    "grading": ["grading", "handout"],
+    "grading": ["grading", "handout", "score"],
     "fence": ["fence", "processes", "watchdog", "workers", "neighbours"],
     "story": ["story", "timeline"],
     "course": ["the", "spellings", "no", "notes", "whole", "same", "devices"],

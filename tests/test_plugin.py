@@ -71,6 +71,7 @@ def test_a_verdict_is_on_screen_and_in_junit(tiny, koan, fill, verdict, sentence
     assert verdicts == {**dict.fromkeys(before, "passed"), koan: verdict}
 
 
+@pytest.mark.slow
 def test_verdicts_under_xdist(tiny):
     """On the whole board, so that it does not depend on who stops first."""
     fills = {k: f for k, f, *_ in VERDICTS if f} | {"test_only_the_even": "undefined"}
@@ -347,6 +348,7 @@ def test_the_engine_knows_nothing_of_gradients():
     assert said.strip() == "False"
 
 
+@pytest.mark.slow
 def test_a_file_is_never_written_to(tiny):
     at(tiny, "test_a_copy", "original")
     before = tiny.hashes()

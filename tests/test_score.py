@@ -16,13 +16,14 @@ from sensei import points, score
 from sensei.cli import main
 from sensei.verdicts import Kind
 from this_course import ROOT
+from tiny import NO_SLOW
 
 
 @pytest.fixture
 def run(tiny, monkeypatch, capsys):
     """Runs the command in the tiny course; gives its code and what it printed."""
     monkeypatch.chdir(tiny.root)
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
+    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(NO_SLOW))
 
     def run(*words: str) -> tuple[int, str]:
         capsys.readouterr()

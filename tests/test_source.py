@@ -175,6 +175,7 @@ def lost(lesson: Lesson, text: str) -> list[str]:
     return [name for name in lesson.koans if work.fault or name not in work.found]
 
 
+@pytest.mark.slow
 @each_lesson
 def test_a_single_slip_in_a_koan_loses_that_koan_and_no_other(lesson: Lesson):
     assert lesson.pristine

@@ -26,7 +26,8 @@ from sensei.work import Work
 from waiting import PATIENCE
 
 HERE = Path(__file__).parent
-NO_SLOW = ("-p", "no:hypothesispytest")  # it imports all of hypothesis in every run
+# One imports all of hypothesis in every run, the other takes a quarter of a run's time.
+NO_SLOW = ("-p", "no:hypothesispytest", "-p", "no:logging")
 PLAIN, SUGAR = (*NO_SLOW, "-p", "no:sugar"), (*NO_SLOW, "--force-sugar")
 ALONE = "--disable-plugin-autoload"  # to look for plugins takes a fifth of a run
 SCREEN = re.compile(r"^ (?:(?:solved|next) +test_\w+|the path|further on)$", re.M)
@@ -128,6 +129,8 @@ class TinyCourse:
                 *(["-p", "pytest_sugar", "--force-sugar"] if sugar else []),
             ]
             plugins += ["-p", "xdist.plugin"] if "-n2" in args else []
+            logs = any(argument.startswith("--log") for argument in args)
+            plugins += [] if logs else ["-p", "no:logging"]
             result = self.pytester.runpytest_inprocess(*plugins, *args)
         return Ran(int(result.ret), str(result.stdout) + str(result.stderr), args)
 
