@@ -144,7 +144,9 @@ def test_a_solved_path_is_solved_where_solutions_are_withheld(tiny):
     ran.says("8 of 8 koans solved")
 
 
-@pytest.mark.parametrize("args", [(), ("-n2",)], ids=["alone", "xdist"])
+@pytest.mark.parametrize(
+    "args", [(), pytest.param(("-n2",), marks=pytest.mark.slow)], ids=["alone", "xdist"]
+)
 def test_the_first_that_does_not_pass_is_next(tiny, args):
     """However far a learner has got elsewhere."""
     tiny.solve(*tiny.path[3:])
@@ -217,7 +219,7 @@ def test_further_on_is_run_when_it_is_named(tiny):
         (("solutions",), 2),
         (("koans", "solutions"), 13),
         (("-x", "solutions"), 1),
-        (("-n2", "solutions"), 2),
+        pytest.param(("-n2", "solutions"), 2, marks=pytest.mark.slow),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -307,7 +309,7 @@ def marked(tiny: TinyCourse, mark: str, fill: str | None) -> None:
     tiny.edit("test_a_sum", "from sensei", "import pytest\nfrom sensei")
 
 
-@pytest.mark.parametrize("fill", [None, "7900", "7919"])
+@pytest.mark.parametrize("fill", [None, "7919"])
 @pytest.mark.parametrize("mark", MARKS.values(), ids=MARKS)
 def test_a_mark_of_the_learner_excuses_nothing(tiny, mark, fill):
     marked(tiny, mark, fill)
@@ -317,7 +319,7 @@ def test_a_mark_of_the_learner_excuses_nothing(tiny, mark, fill):
 
 
 @pytest.mark.parametrize("mark", [m for m in MARKS.values() if "skipif" not in m])
-@pytest.mark.parametrize("fill", [None, "7900", "7919"])
+@pytest.mark.parametrize("fill", [None, "7919"])
 def test_nor_where_solutions_are_withheld(tiny, mark, fill):
     """A given condition can't be told from one of the learner's, and counts."""
     marked(tiny, mark, fill)
