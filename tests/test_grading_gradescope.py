@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from desk import Desk
 from sensei import cli
 from sensei.grading.out import gradescope
 from this_course import COURSE
@@ -71,8 +72,6 @@ def results(folder: Path) -> dict:
 
 @pytest.fixture
 def desk(tiny, capsys):
-    from test_grading_command import Desk
-
     return Desk(tiny, capsys)
 
 

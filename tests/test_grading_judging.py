@@ -21,11 +21,10 @@ from sensei.grading.grader import CanaryError, Grader, Options
 from sensei.grading.workers import GraderError, Warm
 from sensei.verdicts import Kind
 from sensei.watchdog import Limits
-from tiny import HERE
+from tiny import HERE, grade_both_sizes
 from waiting import wait_until
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-SIZES = 'ending = "ending.txt"\narguments = { size = [2, 3] }\n'
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +35,7 @@ def given(tmp_path_factory) -> Assignment:
 def tiny_assignment(folder: Path) -> Assignment:
     """The tiny course, graded with both its sizes."""
     shutil.copytree(HERE / "tiny_course", folder, dirs_exist_ok=True)
-    project = folder / "pyproject.toml"
-    project.write_text(project.read_text().replace('ending = "ending.txt"\n', SIZES))
+    grade_both_sizes(folder)
     course = Course.load(folder)
     assert course is not None
     return read(course, select(course, "all"))
@@ -270,5 +268,5 @@ def test_an_unknown_parameter():
 
 def test_the_environment_of_a_worker_is_small(tmp_path, monkeypatch):
     monkeypatch.setenv("SECRET", "1")
-    assert "SECRET" not in workers._environment(tmp_path)
-    assert workers._environment(tmp_path)["CUDA_VISIBLE_DEVICES"] == ""
+    assert "SECRET" not in workers.environment(tmp_path)
+    assert workers.environment(tmp_path)["CUDA_VISIBLE_DEVICES"] == ""

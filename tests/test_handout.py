@@ -17,6 +17,7 @@ from sensei.cli import main
 from sensei.course import Course
 from sensei.grading.handout import toml
 from this_course import LESSONS, ROOT
+from tiny import grade_both_sizes
 
 WORDS = "import sys; from sensei.cli import main; sys.exit(main(sys.argv[1:]))"
 PYTEST = ("-m", "pytest", "-p", "no:cacheprovider", "-p", "no:hypothesispytest")
@@ -337,8 +338,7 @@ def test_this_course_works_as_a_handout(tmp_path, monkeypatch):
 
 def test_what_is_handed_in_from_a_handout_is_graded(tiny, give, monkeypatch):
     pytest.importorskip("tqdm")
-    with (tiny.root / "pyproject.toml").open("a") as file:
-        file.write("arguments = { size = [2, 3] }\n")
+    grade_both_sizes(tiny.root)
     handout = give()
     solve(handout, tiny)
     handed_in = tiny.root / "in" / "ada" / "koans"

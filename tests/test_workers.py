@@ -118,7 +118,7 @@ def test_a_worker_may_be_any_function(monkeypatch, method):
     stand in no file, as those of an example do.
     """
     context = multiprocessing.get_context(method)
-    monkeypatch.setattr(workers, "_context", lambda: context)
+    monkeypatch.setattr(workers, "how_to_start", lambda: context)
     names = {"torch": torch, "own": own_of, "on_two_ranks": workers.on_two_ranks}
     exec(compile(INSIDE, "<an example>", "exec"), names)
     assert names["run"](5, step=2) == [[[7], [5], 1], [[9, 7], [5], 2]]

@@ -96,6 +96,12 @@ def blank_in(function: Function) -> Fill:
     return Fill((next((line for line in lines if line.value is blank), blank),))
 
 
+def grade_both_sizes(folder: Path) -> None:
+    """Have the course in a folder graded with both its sizes."""
+    with (folder / "pyproject.toml").open("a", encoding="utf-8") as project:
+        project.write("arguments = { size = [2, 3] }\n")
+
+
 class TinyCourse:
     """The course in ``root``; runs of it, in this process and in others."""
 
