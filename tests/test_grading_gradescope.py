@@ -16,6 +16,7 @@ from sensei import cli
 from sensei.grading.out import gradescope
 from this_course import COURSE
 from tiny import HERE
+from waiting import PATIENCE
 
 jsonschema = pytest.importorskip("jsonschema")
 
@@ -186,7 +187,7 @@ def run(root: Path, **environment: str) -> dict:
         cwd=root,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
     )
     assert ran.returncode == 0, ran.stderr
     return results(root / "results")

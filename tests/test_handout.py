@@ -18,6 +18,7 @@ from sensei.course import Course
 from sensei.grading.handout import toml
 from this_course import LESSONS, ROOT
 from tiny import grade_both_sizes
+from waiting import PATIENCE
 
 WORDS = "import sys; from sensei.cli import main; sys.exit(main(sys.argv[1:]))"
 PYTEST = ("-m", "pytest", "-p", "no:cacheprovider", "-p", "no:hypothesispytest")
@@ -301,7 +302,7 @@ def test_watch_works_there(give):
         cwd=str(root),
         env={**os.environ, "PYTHONPATH": str(root), "TERM": "xterm"},
         encoding="utf-8",
-        timeout=60,
+        timeout=PATIENCE,
     )
     try:
         child.expect("0 of 8 koans solved")

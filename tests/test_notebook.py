@@ -14,6 +14,7 @@ import pytest
 
 import forks
 from this_course import LESSONS, ROOT, copy_course
+from waiting import PATIENCE
 
 CELLS = {
     cell["id"]: cell
@@ -105,7 +106,7 @@ class Kernel:
         self.book = nbformat.read(ROOT / "start.ipynb", as_version=4)
         resources = {"metadata": {"path": str(folder)}}
         self.client = client.NotebookClient(
-            self.book, timeout=300, resources=resources, allow_errors=True
+            self.book, timeout=PATIENCE, resources=resources, allow_errors=True
         )
 
     def run(self, text: str) -> str:

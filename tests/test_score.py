@@ -17,6 +17,7 @@ from sensei.cli import main
 from sensei.verdicts import Kind
 from this_course import ROOT
 from tiny import NO_SLOW
+from waiting import PATIENCE
 
 
 @pytest.fixture
@@ -243,7 +244,7 @@ def runner(tiny, tmp_path):
             env={**os.environ, "PATH": path, **environment},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
             check=False,
         )
 

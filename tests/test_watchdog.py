@@ -17,6 +17,7 @@ from sensei.running import run
 from sensei.verdicts import Kind
 from sensei.watchdog import Hang, Limits
 from this_course import ROOT
+from waiting import PATIENCE
 
 SHORT = Limits(0.2)
 CODE = """
@@ -89,7 +90,7 @@ def test_a_hang_in_another_thread_is_raised_there():
 
     thread = threading.Thread(target=watched)
     thread.start()
-    thread.join(timeout=60)
+    thread.join(PATIENCE)
     assert isinstance(ended[0], Hang)
 
 
