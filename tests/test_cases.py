@@ -563,12 +563,10 @@ def test_what_is_added_beside_the_koans_has_no_effect(tiny, added):
     text = top.read_text("utf-8").replace(head, f"{head}\n{added}\n", 1)
     top.write_text(text, "utf-8")
     bottom.write_text(f"{bottom.read_text('utf-8')}\n\n{added}\n", "utf-8")
-    ran = tiny.run("--maxfail=0")
+    ran = tiny.run("--maxfail=0", "--junitxml=junit.xml")
     assert ran.next == "test_running_totals" and "was added" not in ran.text
     ran.says("blank ", "7 of 8 koans solved")
     assert "collected 11 items" in ran.text
-    tiny.solve(tiny.path[-1])
-    assert tiny.run("--junitxml=junit.xml").ret == 0
     assert {name.partition("[")[0] for name in tiny.told()} == {*tiny.path}
 
 
@@ -584,7 +582,7 @@ LOOKS = {
 
 
 @pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
-@pytest.mark.parametrize("fill", ["7919", "7900", "__"])
+@pytest.mark.parametrize("fill", ["7919", "__"])
 def test_what_only_looks_is_free_in_a_koan(tiny, look, fill):
     tiny.edit(
         "test_a_sum", "    parts = ", f"    {look.replace('parts', '1')}\n    parts = "
@@ -599,7 +597,6 @@ def test_what_only_looks_is_free_in_a_koan(tiny, look, fill):
         ran = tiny.run()
     solved, verdict = {
         "7919": (1, "solved  test_a_sum"),
-        "7900": (0, "wrong   you wrote: 7900"),
         "__": (0, "blank "),
     }[fill]
     ran.says(f"{solved} of 8 koans solved", verdict)

@@ -1,7 +1,7 @@
 """What one of them passes, all pass: pytest, sensei watch --once and sensei grade.
 
 Each is asked through its own command, about the same lesson files, in which each koan
-has an answer that the notes know or a random one: of every other lesson, as that is
+has an answer that the notes know or a random one: of every third lesson, as that is
 one of the longest tests.
 """
 
@@ -58,8 +58,8 @@ Path("results.json").write_text(json.dumps(results))
 '''
 
 
-EVERY_OTHER = LESSONS[::2]
-ASKED = [koan for lesson in EVERY_OTHER for koan in lesson.koans.values()]
+EVERY_THIRD = LESSONS[::3]
+ASKED = [koan for lesson in EVERY_THIRD for koan in lesson.koans.values()]
 
 
 def _known(koan: Koan) -> Iterator[str]:
@@ -81,7 +81,7 @@ def test_pytest_watch_and_grade_say_the_same(course: Path) -> None:
         known = chance.choice([*_known(koan)])
         return chance.choice([known, _random_fill(koan, chance)])
 
-    assert _hold(course, "some", [[fill(koan) for koan in ASKED]]) > 60
+    assert _hold(course, "some", [[fill(koan) for koan in ASKED]]) > 40
 
 
 def _hold(course: Path, name: str, rounds: Sequence[Sequence[str | None]]) -> int:
@@ -110,7 +110,7 @@ def _hold(course: Path, name: str, rounds: Sequence[Sequence[str | None]]) -> in
 def _write(folder: Path, fills: Sequence[str | None]) -> None:
     """Lesson files with a fill for each koan; those without one stay blank."""
     by_koan = dict(zip(ASKED, fills, strict=True))
-    for lesson in EVERY_OTHER:
+    for lesson in EVERY_THIRD:
         pristine = lesson.pristine
         assert pristine is not None
         changes = []
@@ -141,7 +141,7 @@ def _grade(
     for folder in folders:
         folder.rename(class_folder / folder.name)
     out = course.parent / f"grades-{name}"
-    lessons = ",".join(lesson.number for lesson in EVERY_OTHER)
+    lessons = ",".join(lesson.number for lesson in EVERY_THIRD)
     arguments = ["grade", str(class_folder), "--out", str(out), "--lessons", lessons]
     command = "from sensei.cli import main; import sys; sys.exit(main(sys.argv[1:]))"
     _python(course, command, *arguments)
