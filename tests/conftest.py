@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import forks
 from tiny import TinyCourse
@@ -30,6 +31,10 @@ ROOM_OF = {word: room for room, words in ROOMS.items() for word in words}
 QUICK = ("unit", "plugin")
 HANG = 3 * PATIENCE  # seconds
 STDERR = pytest.StashKey[int]()
+# How long an example takes depends on what else the machine does.
+NO_HURRY = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("no hurry", **NO_HURRY, database=None)
+settings.load_profile("no hurry")
 
 
 def pytest_configure(config: pytest.Config) -> None:

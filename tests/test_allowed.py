@@ -1103,7 +1103,7 @@ def hold_to_be_harmless(fill: Fill) -> None:
 def test_no_fill_that_may_run_has_what_is_on_no_list():
     counts = {True: 0, False: 0}
 
-    @settings(max_examples=400, deadline=None, database=None)
+    @settings(max_examples=400)
     @given(block)
     def check(text: str) -> None:
         try:

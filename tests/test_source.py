@@ -16,7 +16,7 @@ from sensei.source import Unreadable, decode, lines_of, parse_pieces
 from sensei.work import Work
 from this_course import LESSONS
 
-quick = settings(max_examples=60, deadline=None, database=None)
+quick = settings(max_examples=60)
 
 
 def read(data: bytes | str) -> ast.Module:
