@@ -19,7 +19,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from test_grading_report import made_class, page  # noqa: E402
 
-from browser import CHROMIUM, Browser  # noqa: E402
+from browser import MISSING, Browser  # noqa: E402
 
 LOADED = "performance.getEntriesByType('navigation')[0].loadEventEnd"
 
@@ -35,8 +35,8 @@ def main() -> None:
     parser.add_argument("--learners", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
-    if not CHROMIUM:
-        sys.exit("There is no Chromium here.")
+    if MISSING:
+        sys.exit(f"Not here: {MISSING}.")
     browser = Browser()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "report.html")

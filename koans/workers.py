@@ -88,7 +88,7 @@ def exchanges(model):
 
 
 def _start(worker, rank, meeting_point, limit):
-    context = _context()
+    context = how_to_start()
     file = worker.__code__.co_filename
     if context.get_start_method() != "fork":
         worker = _Packed(worker)
@@ -106,7 +106,7 @@ def _start(worker, rank, meeting_point, limit):
     return process, report
 
 
-def _context():
+def how_to_start():
     """fork where that is safe (0.1 s); else a process that starts from nothing.
 
     With an accelerator at hand, autograd has threads that do not survive a fork.

@@ -10,8 +10,10 @@ import os
 import shlex
 import sys
 from collections.abc import Generator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -38,14 +40,16 @@ from sensei.progress import progress
 from sensei.running import SKIPS
 from sensei.verdicts import Kind, Verdict
 from sensei.watchdog import Limits
-from sensei.work import forget_modules
+from sensei.work import Work, forget_modules, restore_modules
 
 NOT_RUN = "It could not be run."
 SUGAR_SIGNS = "✓⨯▏█"
+UNSAID = -1  # of --maxfail: what pyproject.toml has, and nobody types
 LEFT = "The debugger was left before the koan had come to its end."
 
 COURSE = pytest.StashKey[Course]()
 LIMITS = pytest.StashKey[Limits]()
+MODULES = pytest.StashKey[dict[Work, ModuleType]]()  # of a run around this one
 TRACEBACKS = pytest.StashKey[bool]()  # whether somebody asked for them
 
 
@@ -75,6 +79,30 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: Config) -> None:
+    """Nothing but koans stops at the first that fails, if nobody says how many."""
+    if config.option.maxfail == UNSAID:
+        config.option.maxfail = int(_asks_for_koans_alone(config))
+
+
+def _asks_for_koans_alone(config: Config) -> bool:
+    with suppress(CourseError):  # which is told later
+        if course := Course.load(config.rootpath):
+            inside = (
+                path == course.root or course.koans in (path, *path.parents)
+                for path in _named(config)
+            )
+            return all(inside)
+    return True
+
+
+def _named(config: Config) -> set[Path]:
+    """The files and folders that are asked for."""
+    start = config.invocation_params.dir
+    return {Path(os.path.abspath(start / a.partition("::")[0])) for a in config.args}
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: Config) -> None:
     """Find the course, and be there for its koans; raises UsageError."""
@@ -86,7 +114,7 @@ def pytest_configure(config: Config) -> None:
     if course is None:
         return
     course.find_helpers()
-    forget_modules()
+    config.stash[MODULES] = forget_modules()
     _take_all_for_the_path(config)
     asked = config.getoption("koan_seconds")
     seconds = course.seconds if asked is None else asked
@@ -110,14 +138,18 @@ def pytest_unconfigure(config: Config) -> None:
     """Give back what was opened for the time limit."""
     if LIMITS in config.stash:
         os.close(config.stash[LIMITS].stderr)
+    if MODULES in config.stash:
+        restore_modules(config.stash[MODULES])
 
 
 def _take_all_for_the_path(config: Config) -> None:
     """``pytest .`` is what editors say who mean the tests of a project."""
-    start, root = config.invocation_params.dir, config.rootpath
-    named = {Path(os.path.abspath(start / argument)) for argument in config.args}
-    paths = config.getini("testpaths")
-    if named == {root} and paths and config.args_source is Config.ArgsSource.ARGS:
+    root, paths = config.rootpath, config.getini("testpaths")
+    if (
+        _named(config) == {root}
+        and paths
+        and config.args_source is Config.ArgsSource.ARGS
+    ):
         found = (sorted(glob.glob(str(root / path))) for path in paths)
         config.args = [path for several in found for path in several]
         config.args_source = Config.ArgsSource.TESTPATHS
@@ -180,8 +212,7 @@ def pytest_collection_modifyitems(
 
 def _is_asked_for(lesson: Lesson, config: Config) -> bool:
     """The run is of the whole folder that the lesson was in."""
-    folder, start = lesson.path.parent, config.invocation_params.dir
-    named = {Path(os.path.abspath(start / argument)) for argument in config.args}
+    folder, named = lesson.path.parent, _named(config)
     if config.args_source is Config.ArgsSource.TESTPATHS:
         named = {path.parent for path in named}
     return folder in named or (not lesson.part and bool(named & {*folder.parents}))

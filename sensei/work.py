@@ -310,10 +310,22 @@ def read(lesson: Lesson, path: Path) -> Work:
     return _known[key]
 
 
-def forget_modules() -> None:
-    """A run begins: what an earlier one in this process did to a module is gone."""
+def forget_modules() -> dict[Work, ModuleType]:
+    """A run begins: what an earlier one in this process did to a module is gone.
+
+    Gives what ``restore_modules`` takes when the run is over: it may be one inside
+    another, whose koans are in those modules.
+    """
+    found = {work: vars(work).pop("module", None) for work in _known.values()}
+    return {work: module for work, module in found.items() if module}
+
+
+def restore_modules(modules: dict[Work, ModuleType]) -> None:
+    """The run is over: what ``forget_modules`` took away is there again."""
     for work in _known.values():
         vars(work).pop("module", None)
+    for work, module in modules.items():
+        vars(work)["module"] = module
 
 
 def first_line(function: Function) -> int:

@@ -1,29 +1,25 @@
-"""A headless Chromium for the tests of the report page, spoken to over a pipe.
+"""A page in a headless Chromium, for the tests of what grading writes.
 
-Its own protocol needs no driver and no package: messages of JSON, each ended
-by a zero byte, on the file descriptors 3 and 4.
+playwright drives the Chromium that is installed here, and downloads none.
 """
 
 from __future__ import annotations
 
-import base64
-import contextlib
-import json
-import os
+import importlib.util
 import shutil
-import subprocess
-import tempfile
-import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
-    None,
-)
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-background-networking "
-    "--disable-dev-shm-usage --no-first-run --hide-scrollbars --remote-debugging-pipe"
+from waiting import PATIENCE
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
+HAS_PLAYWRIGHT = importlib.util.find_spec("playwright") is not None
+#: why there are no tests in a browser; "" where there are
+MISSING = (
+    ("" if HAS_PLAYWRIGHT else "playwright is not installed")
+    if CHROMIUM
+    else "there is no Chromium here"
 )
 
 
@@ -35,153 +31,44 @@ class Browser:
     """
 
     def __init__(self) -> None:
-        assert CHROMIUM
+        from playwright.sync_api import sync_playwright
+
         self.requests: list[str] = []
         self.said: list[str] = []
-        self.loaded = False
-        self._number = 0
-        self._buffer = b""
-        self._profile = tempfile.mkdtemp(prefix="sensei-chromium-")
-        self._start()
-        target = self.send("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self.send(
-            "Target.attachToTarget", targetId=target, flatten=True
-        )["sessionId"]
-        for domain in ("Page", "Runtime", "Network", "Log"):
-            self.send(f"{domain}.enable")
-        self.send("Emulation.setFocusEmulationEnabled", enabled=True)
-
-    def _start(self) -> None:
-        command = [CHROMIUM, *FLAGS.split(), f"--user-data-dir={self._profile}"]
-        source, self._to = os.pipe()
-        self._from, sink = os.pipe()
-
-        def rewire() -> None:
-            high = [os.dup(fd) for fd in (source, sink)]
-            while min(high) < 5:
-                high = [os.dup(fd) for fd in high]
-            os.dup2(high[0], 3)
-            os.dup2(high[1], 4)
-
-        self._process = subprocess.Popen(
-            command,
-            preexec_fn=rewire,  # noqa: PLW1509 (it moves descriptors only)
-            close_fds=False,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+        self._playwright = sync_playwright().start()
+        self._browser = self._playwright.chromium.launch(
+            executable_path=CHROMIUM, chromium_sandbox=False
         )
-        os.close(source)
-        os.close(sink)
-        self._session = ""
+        self._page = self._browser.new_page()
+        self._page.set_default_timeout(PATIENCE * 1000)
+        self._page.on("request", lambda request: self.requests.append(request.url))
+        self._page.on("console", lambda message: self.said.append(message.text))
+        self._page.on("pageerror", lambda error: self.said.append(error.message))
+        self._page.on("dialog", self._dismiss)
+
+    def _dismiss(self, dialog: Any) -> None:
+        self.said.append(dialog.message)
+        dialog.dismiss()
 
     def close(self) -> None:
-        with contextlib.suppress(OSError, EOFError):
-            self._session = ""
-            self.send("Browser.close")
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        os.close(self._to)
-        os.close(self._from)
-        shutil.rmtree(self._profile, ignore_errors=True)
-
-    # --------------------------------------------------------------- the protocol
-
-    def send(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Call a method and wait for its result."""
-        self._number += 1
-        message = {"id": self._number, "method": method, "params": parameters}
-        if self._session:
-            message["sessionId"] = self._session
-        os.write(self._to, json.dumps(message).encode() + b"\0")
-        while True:
-            told = self._next()
-            if told.get("id") == self._number:
-                assert "error" not in told, told["error"]
-                return dict(told["result"])
-
-    def _next(self) -> dict[str, Any]:
-        while b"\0" not in self._buffer:
-            data = os.read(self._from, 1 << 20)
-            if not data:
-                raise EOFError("Chromium has ended")
-            self._buffer += data
-        message, self._buffer = self._buffer.split(b"\0", 1)
-        told: dict[str, Any] = json.loads(message)
-        self._note(told.get("method", ""), told.get("params", {}))
-        return told
-
-    def _note(self, method: str, told: dict[str, Any]) -> None:
-        if method == "Network.requestWillBeSent":
-            self.requests.append(told["request"]["url"])
-        elif method in (
-            "Runtime.consoleAPICalled",
-            "Runtime.exceptionThrown",
-            "Log.entryAdded",
-            "Page.javascriptDialogOpening",
-        ):
-            self.said.append(json.dumps(told)[:500])
-        elif method == "Page.loadEventFired":
-            self.loaded = True
-
-    # ------------------------------------------------------------------- the page
+        self._browser.close()
+        self._playwright.stop()
 
     def open(self, path: Path, width: int = 1280, height: int = 900) -> None:
         """Load a file, and wait until it has loaded."""
-        self.size(width, height)
+        self._page.set_viewport_size({"width": width, "height": height})
         self.requests.clear()
         self.said.clear()
-        self.loaded = False
-        self.send("Page.navigate", url=path.as_uri())
-        while not self.loaded:
-            self._next()
-        self.until("document.readyState === 'complete'")
+        self._page.goto(path.as_uri())
 
-    def size(self, width: int, height: int) -> None:
-        self.send(
-            "Emulation.setDeviceMetricsOverride",
-            width=width,
-            height=height,
-            deviceScaleFactor=1,
-            mobile=False,
-        )
-
-    def scheme(self, value: str) -> None:
+    def scheme(self, value: Literal["light", "dark"]) -> None:
         """Prefer light or dark."""
-        self.send(
-            "Emulation.setEmulatedMedia",
-            features=[{"name": "prefers-color-scheme", "value": value}],
-        )
+        self._page.emulate_media(color_scheme=value)
 
     def value(self, expression: str) -> Any:
         """The value of an expression of JavaScript."""
-        told = self.send(
-            "Runtime.evaluate",
-            expression=expression,
-            returnByValue=True,
-            awaitPromise=True,
-        )
-        assert "exceptionDetails" not in told, told
-        return told["result"].get("value")
+        return self._page.evaluate(expression)
 
-    def until(self, expression: str, seconds: float = 10) -> None:
+    def until(self, expression: str) -> None:
         """Wait until an expression is true."""
-        ends = time.monotonic() + seconds
-        while not self.value(expression):
-            assert time.monotonic() < ends, f"never true: {expression}"
-            time.sleep(0.01)
-
-    def picture(self, path: Path, whole: bool = False) -> None:
-        """Take a screenshot, of the whole page if wanted."""
-        told = self.send("Page.captureScreenshot", captureBeyondViewport=whole)
-        path.write_bytes(base64.b64decode(told["data"]))
-
-    def printed(self, path: Path) -> None:
-        """Print to a PDF."""
-        told = self.send(
-            "Page.printToPDF", preferCSSPageSize=True, printBackground=True
-        )
-        path.write_bytes(base64.b64decode(told["data"]))
+        self._page.wait_for_function(expression)

@@ -131,6 +131,7 @@ def test_there_are_code_koans():
     assert sum(1 for place in CODE for _ in known_answers(*place)) >= 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("lesson", "koan"), CODE)
 def test_every_answer_that_the_course_knows_may_run(lesson, koan):
     """A mistake may be refused, in all of its spellings: the notes speak first."""
@@ -1110,11 +1111,12 @@ def hold_to_be_harmless(fill: Fill) -> None:
     assert globals_used(fill) <= at_the_top | FREE.builtins
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::SyntaxWarning")
 def test_no_fill_that_may_run_has_what_is_on_no_list():
     counts = {True: 0, False: 0}
 
-    @settings(max_examples=400, deadline=None, database=None)
+    @settings(max_examples=400)
     @given(block)
     def check(text: str) -> None:
         try:
@@ -1308,6 +1310,7 @@ WAYS_OUT = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_no_attribute_on_the_list_leads_out():
     things = list(at_hand())

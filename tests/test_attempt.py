@@ -192,6 +192,7 @@ sys.exit(" ".join(verdict.kind for verdict in verdicts))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flag", ["-O", "-OO"])
 def test_a_python_that_drops_asserts_drops_none_of_a_koan(flag):
     script = STRIPPED.format(path=[str(ROOT), str(ROOT / "tests")])

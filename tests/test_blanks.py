@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sensei import looking, source
 from sensei.blanks import Fill, Fit, Misfit, alike, find_blanks, locate, match
 
-quick = settings(max_examples=20, deadline=None, database=None)
+quick = settings(max_examples=20)
 
 KOANS = Path(__file__).parent.parent / "koans"
 

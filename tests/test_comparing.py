@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sensei.comparing import equal, holds, kept, predicted, same
 
-quick = settings(max_examples=100, deadline=None, database=None)
+quick = settings(max_examples=100)
 NAN = float("nan")
 
 LEAVES = st.one_of(

@@ -7,6 +7,7 @@ import operator
 import pytest
 import torch
 
+from course.state import STATE
 from this_course import COURSE, ROOT, copy_course, run_pytest
 
 # For collecting only: a torch that says it has CUDA, and where a tensor can be made.
@@ -67,7 +68,7 @@ def test_a_device_that_is_not_there_is_a_usage_error(course, name):
 
 
 def state() -> list[object]:
-    asked = [ask() for ask, _ in COURSE._module("course.state").STATE]
+    asked = [ask() for ask, _ in STATE]
     return [*asked, torch.get_rng_state().tolist(), torch.zeros(1).dtype]
 
 

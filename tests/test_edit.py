@@ -13,7 +13,7 @@ from sensei.blanks import Fill
 from sensei.edit import replaced, text_of
 from sensei.source import parse
 
-quick = settings(max_examples=60, deadline=None, database=None)
+quick = settings(max_examples=60)
 
 
 def first_fill(source: str, asks: str) -> Fill:

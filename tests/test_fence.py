@@ -23,7 +23,6 @@ import sys
 import tempfile
 import textwrap
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +32,8 @@ import pytest
 from sensei.course import Course
 from sensei.processes import Pipe, fork
 from this_course import ROOT
-from tiny import HERE
+from tiny import HERE, grade_both_sizes
+from waiting import PATIENCE, wait_until
 
 if sys.platform != "linux":
     pytest.skip("grading is for Linux only", allow_module_level=True)
@@ -41,7 +41,6 @@ if sys.platform != "linux":
 from sensei.grading import fence, landlock, syscalls
 
 ONE, TWO = "test_01_two_names.py", "test_02_changing_lists.py"
-SIZES = 'ending = "ending.txt"\narguments = { size = [2, 3] }\n'
 GRADE = "import sys; from sensei.cli import main; sys.exit(main(sys.argv[1:]))"
 NOBODY = 65534
 OPEN_TO_ALL = ("/tmp", "/var/tmp", "/dev/shm")
@@ -376,9 +375,7 @@ class Desk:
 
     def __post_init__(self) -> None:
         shutil.copytree(HERE / "tiny_course", self.folder, dirs_exist_ok=True)
-        project = self.folder / "pyproject.toml"
-        text = project.read_text()
-        project.write_text(text.replace('ending = "ending.txt"\n', SIZES))
+        grade_both_sizes(self.folder)
         (self.folder / "free.toml").write_text('builtins = ["exec"]\n')
         (self.folder / "roster.csv").write_text(f"id,name\nx,{self.secret}\n")
         self.hand_in("honest", "list(original)")
@@ -488,7 +485,7 @@ class Desk:
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=300,
+            timeout=PATIENCE,
             check=False,
         )
         self.code, self.said = ran.returncode, ran.stdout.decode("utf-8", "replace")
@@ -649,13 +646,6 @@ def is_at_it(pid: str) -> bool:
     return False
 
 
-def wait_until(holds: Callable[[], object]) -> None:
-    end = time.monotonic() + 60.0  # patience; nothing here measures time
-    while not holds():
-        assert time.monotonic() < end, "waited for too long"
-        time.sleep(0.02)
-
-
 # -------------------------------------------------------------- what can't be kept out
 
 
@@ -694,7 +684,7 @@ def inside(target: Callable[[], object], folder: str | None = None, **more) -> s
         return 0
 
     process = fork(
-        work, seconds=60.0, output=printed.sink, keep=[pipe.sink, around.ruleset]
+        work, seconds=PATIENCE, output=printed.sink, keep=[pipe.sink, around.ruleset]
     )
     for one in (pipe, printed):
         one.close_sink()
@@ -847,7 +837,7 @@ def test_every_system_call_has_its_own_rule_in_the_filter():
     """Refused, watched or allowed, as the tables say, for both kinds of machine."""
     for column, machine in enumerate(syscalls.ARCHITECTURES):
         for processes in (True, False):
-            steps = list(syscalls._program(machine, processes))
+            steps = list(syscalls.instructions(machine, processes))
             refused = {both[column] for both in syscalls.REFUSED.values()}
             watched = {both[column] for both in syscalls.WATCHED.values()}
             for number in set(range(syscalls.FIRST_UNKNOWN)) - watched:

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from desk import Desk
 from sensei import cli
 from sensei.grading.out import gradescope
 from this_course import COURSE
 from tiny import HERE
+from waiting import PATIENCE
 
 jsonschema = pytest.importorskip("jsonschema")
 
@@ -71,8 +73,6 @@ def results(folder: Path) -> dict:
 
 @pytest.fixture
 def desk(tiny, capsys):
-    from test_grading_command import Desk
-
     return Desk(tiny, capsys)
 
 
@@ -187,7 +187,7 @@ def run(root: Path, **environment: str) -> dict:
         cwd=root,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import random
-import re
 import shutil
 import signal
-import time
+import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -20,14 +19,12 @@ from sensei.grading.assignment import Assignment, read, select
 from sensei.grading.book import Entry
 from sensei.grading.grader import CanaryError, Grader, Options
 from sensei.grading.workers import GraderError, Warm
-from sensei.lesson import Koan
 from sensei.verdicts import Kind
 from sensei.watchdog import Limits
-from this_course import COURSE, filled, judged
-from tiny import HERE
+from tiny import HERE, grade_both_sizes
+from waiting import wait_until
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-SIZES = 'ending = "ending.txt"\narguments = { size = [2, 3] }\n'
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +35,7 @@ def given(tmp_path_factory) -> Assignment:
 def tiny_assignment(folder: Path) -> Assignment:
     """The tiny course, graded with both its sizes."""
     shutil.copytree(HERE / "tiny_course", folder, dirs_exist_ok=True)
-    project = folder / "pyproject.toml"
-    project.write_text(project.read_text().replace('ending = "ending.txt"\n', SIZES))
+    grade_both_sizes(folder)
     course = Course.load(folder)
     assert course is not None
     return read(course, select(course, "all"))
@@ -95,14 +91,25 @@ ROUGH = {
 }
 
 
+SECONDS = 1.0  # for an answer, some of which take them all
+
+
 @pytest.fixture(scope="module")
-def rough(given) -> dict[str, Entry]:
+def scratch(tmp_path_factory) -> Path:
+    """What is worked in."""
+    return tmp_path_factory.mktemp("scratch")
+
+
+@pytest.fixture(scope="module")
+def rough(given, scratch) -> dict[str, Entry]:
     """All of them at once, side by side, as fills that the rules did not see."""
-    os.environ["SECRET"] = "of the instructor"
     koan = place(given, "test_a_copy")
     entries = {name: Entry(koan, fill) for name, (fill, _) in ROUGH.items()}
-    with grading(given, seconds=1.5) as grader:
-        grader.judge(list(entries.values()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SECRET", "of the instructor")
+        patch.setattr(tempfile, "tempdir", str(scratch))
+        with grading(given, seconds=SECONDS) as grader:
+            grader.judge(list(entries.values()))
     return entries
 
 
@@ -119,34 +126,28 @@ def test_a_pass_is_not_to_be_forged(rough):
 
 
 def test_output_is_capped_and_kept_for_the_instructor(rough):
-    most = Limits(1.5).characters
+    most = Limits(SECONDS).characters
     assert most < len(rough["prints"].output) < most + 200
     assert "x" * 100 not in rough["prints"].sentence
 
 
 def test_a_hang_is_told_with_its_place(rough):
     assert rough["loops"].sentence == (
-        "It did not end within 1.5 s; it was at `copy = [n for n in iter(int, 1)]`."
+        "It did not end within 1 s; it was at `copy = [n for n in iter(int, 1)]`."
     )
-    assert rough["hangs in C"].sentence == "It did not end within 1.5 s."
+    assert rough["hangs in C"].sentence == "It did not end within 1 s."
 
 
-def test_nothing_is_left_running(rough):
-    time.sleep(0.2)
-    assert _running("sensei.grading.warm") == []
+def test_nothing_is_left_running(rough, scratch):
+    """In the folder of the process that runs koans, which has gone with it."""
+    wait_until(lambda: not [place for place in _places() if str(scratch) in place])
 
 
-def _running(what: str) -> list[str]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            parent = re.search(r"PPid:\t(\d+)", path.with_name("status").read_text())
-            command = path.read_bytes().replace(b"\0", b" ").decode()
-        except OSError:
-            continue
-        if what in command and parent and parent[1] in ("1", str(os.getpid())):
-            found.append(command)
-    return found
+def _places() -> Iterator[str]:
+    """The folders that processes are in."""
+    for path in Path("/proc").glob("[0-9]*/cwd"):
+        with suppress(OSError):
+            yield os.readlink(path)
 
 
 def test_a_verdict_does_not_depend_on_the_company(given):
@@ -188,7 +189,7 @@ def test_every_argument_has_to_pass(given):
 ODD = {
     "test_a_copy": [
         *("[10**5000]", "[Exception(10**5000)]", "original.append(original)"),
-        *("[1, float('nan')]", "(1).conjugate", "[n for n in iter(int, 1)]"),
+        *("[1, float('nan')]", "(1).conjugate"),
         f"{OS}._exit(0)",
     ],
     "test_a_sum": ["10**4000", "((1, 2), (3,))", "{1: (2,)}", "1e999", "1 / 0", "x"],
@@ -200,7 +201,7 @@ def test_nothing_an_answer_does_makes_the_maximum_smaller(given):
     entries = [
         Entry(place(given, n), fill) for n, fills in ODD.items() for fill in fills
     ]
-    with grading(given, seconds=1.0) as grader:
+    with grading(given, seconds=SECONDS) as grader:
         grader.judge(entries)
     assert [entry for entry in entries if not entry.kind.counts] == []
 
@@ -265,45 +266,7 @@ def test_an_unknown_parameter():
         grader.check()
 
 
-# ----------------------------------------------------------------- as under pytest
-
-
-def known(koan: Koan) -> list[str]:
-    """A few answers to a koan: the solution, the last right one, mistakes."""
-    assert koan.solution
-    mistakes = [m.fill for m in koan.note.mistakes if "..." not in m.fill]
-    chosen = [koan.solution.text, *koan.note.also_right[-1:], *mistakes[:2]]
-    return list(dict.fromkeys(chosen))
-
-
-@pytest.fixture(scope="module")
-def real() -> dict[tuple[Koan, str], Entry]:
-    """Some known answers to every other koan of the main path, read and judged."""
-    given = read(COURSE, select(COURSE, None))
-    entries = {}
-    with grading(given, seconds=30.0) as grader:
-        for reader in grader.readers:
-            for koan in list(reader.lesson.koans.values())[::2]:
-                for fill in known(koan):
-                    taken = reader.read(filled(koan, fill).encode())
-                    place = reader.places[koan.name] - min(reader.places.values())
-                    entries[koan, fill] = grader.book.entries[taken.numbers[place]]
-        grader.judge(grader.book.open())
-    return entries
-
-
-def test_a_koan_is_judged_as_under_pytest(real):
-    """The same kind and the same sentence, word for word."""
-    assert len({koan for koan, _ in real}) > 35
-    for (koan, fill), entry in real.items():
-        verdict = judged(koan, fill)
-        assert (entry.kind, entry.sentence) == (verdict.kind, verdict.sentence)
-        is_right = fill in (koan.solution.text, *koan.note.also_right)
-        assert is_right is (entry.kind is Kind.PASSED)
-        assert is_right or entry.mistake in {m.says for m in koan.note.mistakes}
-
-
 def test_the_environment_of_a_worker_is_small(tmp_path, monkeypatch):
     monkeypatch.setenv("SECRET", "1")
-    assert "SECRET" not in workers._environment(tmp_path)
-    assert workers._environment(tmp_path)["CUDA_VISIBLE_DEVICES"] == ""
+    assert "SECRET" not in workers.environment(tmp_path)
+    assert workers.environment(tmp_path)["CUDA_VISIBLE_DEVICES"] == ""

@@ -494,7 +494,7 @@ def test_names_that_no_encoding_has(tmp_path):
     assert find(folder).files == {NAMES[0]: FILES[ONE]}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 @pytest.mark.parametrize("end", ["zip", "tar", "tar.gz"])
 def test_a_damaged_archive_is_never_more_than_trouble(tmp_path_factory, end, data):

@@ -11,7 +11,6 @@ import zipfile
 
 import jinja2
 import pytest
-from test_grading_judging import SIZES
 
 from sensei import cli
 from sensei.course import Course
@@ -19,7 +18,7 @@ from sensei.grading import numbers
 from sensei.grading.numbers import Own, name_of
 from sensei.work import forget_modules
 from slopes import add_slopes
-from tiny import TinyCourse
+from tiny import TinyCourse, grade_both_sizes
 
 assert jinja2  # imported here, or pytester would have each test import it anew
 CLASS = ["ann", "bob", "cid", "dan", "eve", "fay", "Zoë 1"]
@@ -31,9 +30,7 @@ class Class:
 
     def __init__(self, tiny: TinyCourse, capsys) -> None:
         self.tiny, self.root, self.capsys = tiny, tiny.root, capsys
-        project = self.root / "pyproject.toml"
-        text = project.read_text().replace('ending = "ending.txt"\n', SIZES)
-        project.write_text(text)
+        grade_both_sizes(self.root)
         add_slopes(tiny)
         self.roster = self.root / "roster.csv"
         self.enrol(*CLASS)

@@ -9,7 +9,7 @@ import tokenize
 
 import pytest
 
-from browser import CHROMIUM, Browser
+from browser import MISSING, Browser
 from made_class import HOSTILE, MAIN, Made, an_assignment, made_class
 from sensei.grading.handins import HandIn, Platform
 from sensei.grading.out import pages
@@ -226,7 +226,7 @@ def test_all_that_is_folded_fits(hostile):
 
 # -------------------------------------------------------------------- in a browser
 
-needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium here")
+needs_chromium = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 
 
 @pytest.fixture(scope="module")

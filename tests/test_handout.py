@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import tomllib
 import zipfile
@@ -12,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
+import forks
 from sensei import blanks, sealed
 from sensei.cli import main
 from sensei.course import Course
 from sensei.grading.handout import toml
 from this_course import LESSONS, ROOT
+from tiny import grade_both_sizes
+from waiting import PATIENCE
 
 WORDS = "import sys; from sensei.cli import main; sys.exit(main(sys.argv[1:]))"
 PYTEST = ("-m", "pytest", "-p", "no:cacheprovider", "-p", "no:hypothesispytest")
@@ -35,24 +37,17 @@ class Handout:
         assert course is not None
         return course
 
-    def run(self, *words: str) -> tuple[int, str]:
-        ran = subprocess.run(
-            [sys.executable, *words],
-            cwd=self.root,
-            env={**os.environ, "PYTHONPATH": str(self.root), "COLUMNS": "80"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        return ran.returncode, " ".join((ran.stdout + ran.stderr).split())
+    def run(self, *words: str, anew: bool = False) -> tuple[int, str]:
+        """``anew`` is with the engine that was given out; else with the one here."""
+        env = {**os.environ, "PYTHONPATH": str(self.root), "COLUMNS": "80"}
+        ran = forks.python(words, self.root, env, anew=anew)
+        return ran.returncode, " ".join(ran.stdout.split())
 
     def pytest(self, *options: str) -> str:
         return self.run(*PYTEST, *options)[1]
 
-    def sensei(self, *words: str) -> tuple[int, str]:
-        return self.run("-c", WORDS, *words)
+    def sensei(self, *words: str, anew: bool = False) -> tuple[int, str]:
+        return self.run("-c", WORDS, *words, anew=anew)
 
     def fill(self, koan: str, text: str) -> None:
         """Put a text in the koan's blank, whatever stands there."""
@@ -308,7 +303,7 @@ def test_watch_works_there(give):
         cwd=str(root),
         env={**os.environ, "PYTHONPATH": str(root), "TERM": "xterm"},
         encoding="utf-8",
-        timeout=60,
+        timeout=PATIENCE,
     )
     try:
         child.expect("0 of 8 koans solved")
@@ -320,9 +315,9 @@ def test_watch_works_there(give):
 
 def test_grading_is_not_there_and_the_rest_is_listed(give):
     handout = give()
-    code, told = handout.sensei("--help")
+    code, told = handout.sensei("--help", anew=True)
     assert code == 0 and "reset" in told and "score" in told
-    code, told = handout.sensei("grade", "x")
+    code, told = handout.sensei("grade", "x", anew=True)
     assert code == 2 and "invalid choice: 'grade'" in told
 
 
@@ -364,8 +359,7 @@ def test_a_course_that_is_no_package_can_be_installed_all_the_same(tiny, give, o
 
 def test_what_is_handed_in_from_a_handout_is_graded(tiny, give, monkeypatch):
     pytest.importorskip("tqdm")
-    with (tiny.root / "pyproject.toml").open("a") as file:
-        file.write("arguments = { size = [2, 3] }\n")
+    grade_both_sizes(tiny.root)
     handout = give()
     solve(handout, tiny)
     handed_in = tiny.root / "in" / "ada" / "koans"

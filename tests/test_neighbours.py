@@ -11,13 +11,12 @@ import importlib.util
 import json
 import os
 import re
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
+import forks
 from this_course import ROOT, copy_course, run_pytest
 from tiny import TinyCourse
 
@@ -56,16 +55,9 @@ def is_here(module: str) -> bool:
 def board(tiny: TinyCourse, *arguments: str) -> tuple[list[str], str]:
     """The koans in the order in which they ran, and the learner's screen."""
     tiny.patch.setenv("TERM", "dumb")
-    command = [sys.executable, "-m", "pytest", "--maxfail=0", "--junitxml=junit.xml"]
-    ran = subprocess.run(
-        [*command, *arguments],
-        cwd=tiny.root,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        check=False,
-    )
-    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", ran.stdout.decode("utf-8", "replace"))
+    command = ["-m", "pytest", "--maxfail=0", "--junitxml=junit.xml", *arguments]
+    ran = forks.python(command, tiny.root)
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", ran.stdout)
     assert ran.returncode == 1 and not FAULT.search(text), text
     verdicts = [f"{name}: {kind}" for name, kind in tiny.verdicts().items()]
     return verdicts, text[text.rindex("\n solved ") :]
@@ -251,7 +243,9 @@ def test_without_an_installation_it_runs_from_any_folder(tmp_path):
     folder = copy_course(tmp_path / "course")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("PYTHONPATH", raising=False)
-        status, output = run_pytest(folder / "koans" / "further_on", "-p", "no:sugar")
+        status, output = run_pytest(
+            folder / "koans" / "further_on", "-p", "no:sugar", anew=True
+        )
     assert status == 1 and " next    test_three_ways_to_keep_it" in output
 
 

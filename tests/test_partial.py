@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sensei.partial import ABSENT, Row, Table, table, which_hold
 
-quick = settings(max_examples=80, deadline=None, database=None)
+quick = settings(max_examples=80)
 
 
 @pytest.mark.parametrize(

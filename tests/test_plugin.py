@@ -71,15 +71,15 @@ def test_a_verdict_is_on_screen_and_in_junit(tiny, koan, fill, verdict, sentence
     assert verdicts == {**dict.fromkeys(before, "passed"), koan: verdict}
 
 
-@each_reporter
-def test_verdicts_under_xdist(tiny, sugar):
+@pytest.mark.slow
+def test_verdicts_under_xdist(tiny):
     """On the whole board, so that it does not depend on who stops first."""
     fills = {k: f for k, f, *_ in VERDICTS if f} | {"test_only_the_even": "undefined"}
     for koan, fill in fills.items():
         tiny.fill(koan, fill)
-    alone = tiny.run("--maxfail=0", "--junitxml=junit.xml", sugar=sugar)
+    alone = tiny.run("--maxfail=0", "--junitxml=junit.xml")
     verdicts = tiny.verdicts()
-    both = tiny.run("-n2", "--maxfail=0", "--junitxml=junit.xml", sugar=sugar)
+    both = tiny.run("-n2", "--maxfail=0", "--junitxml=junit.xml")
     assert both.screen == alone.screen
     assert tiny.verdicts() == verdicts
     assert set(verdicts.values()) == {"wrong", "refused", "error"}
@@ -144,17 +144,14 @@ def test_a_solved_path_is_solved_where_solutions_are_withheld(tiny):
     ran.says("8 of 8 koans solved")
 
 
-@pytest.mark.parametrize("args", [(), ("-n2",)], ids=["alone", "xdist"])
+@pytest.mark.parametrize(
+    "args", [(), pytest.param(("-n2",), marks=pytest.mark.slow)], ids=["alone", "xdist"]
+)
 def test_the_first_that_does_not_pass_is_next(tiny, args):
     """However far a learner has got elsewhere."""
     tiny.solve(*tiny.path[3:])
     ran = tiny.run(*args)
     assert ran.next == "test_a_sum"
-
-
-@pytest.mark.parametrize("_again", range(3))
-def test_the_untouched_path_begins_at_its_beginning_under_xdist(tiny, _again):
-    assert tiny.run("-n2").next == tiny.path[0]
 
 
 def test_two_sizes_come_one_after_the_other(tiny):
@@ -209,6 +206,42 @@ def test_further_on_is_run_when_it_is_named(tiny):
     assert ran.next == "test_not_with_three"
     assert "\n further on\n" in ran.screen
     assert "two names" not in ran.screen
+
+
+@pytest.mark.parametrize(
+    ("args", "failures"),
+    [
+        ((), 1),
+        (("koans",), 1),
+        (("koans/test_01_two_names.py::test_a_sum", "koans/further_on"), 1),
+        (("--maxfail=2",), 2),
+        (("--maxfail=0",), 11),
+        (("solutions",), 2),
+        (("koans", "solutions"), 13),
+        (("-x", "solutions"), 1),
+        pytest.param(("-n2", "solutions"), 2, marks=pytest.mark.slow),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_koans_alone_stop_at_the_first_that_fails(tiny, args, failures):
+    """If nobody says otherwise; what is for developers goes on."""
+    for koan, right, wrong in [
+        ("test_a_sum", "7919", "7000"),
+        ("test_a_copy", "list(original)", "original"),
+    ]:
+        path = tiny.lesson(koan).solution_path
+        text = path.read_text("utf-8")
+        assert text.count(right) == 1
+        path.write_text(text.replace(right, wrong), "utf-8")
+    assert f" {failures} failed" in tiny.run(*args).text
+
+
+def test_a_run_inside_a_test_leaves_the_koans_of_the_run_around_it_alone(tiny):
+    tiny.solve(*tiny.path)
+    text = "import pytest\n\n\ndef test_it():\n    assert pytest.main(['koans']) == 0\n"
+    (tiny.root / "test_a_run.py").write_text(text)
+    ran = tiny.run_apart("test_a_run.py", "koans")
+    assert "12 passed" in ran.text and ran.ret == 0
 
 
 def test_no_screen_for_solutions(tiny):
@@ -276,7 +309,7 @@ def marked(tiny: TinyCourse, mark: str, fill: str | None) -> None:
     tiny.edit("test_a_sum", "from sensei", "import pytest\nfrom sensei")
 
 
-@pytest.mark.parametrize("fill", [None, "7900", "7919"])
+@pytest.mark.parametrize("fill", [None, "7919"])
 @pytest.mark.parametrize("mark", MARKS.values(), ids=MARKS)
 def test_a_mark_of_the_learner_excuses_nothing(tiny, mark, fill):
     marked(tiny, mark, fill)
@@ -286,7 +319,7 @@ def test_a_mark_of_the_learner_excuses_nothing(tiny, mark, fill):
 
 
 @pytest.mark.parametrize("mark", [m for m in MARKS.values() if "skipif" not in m])
-@pytest.mark.parametrize("fill", [None, "7900", "7919"])
+@pytest.mark.parametrize("fill", [None, "7919"])
 def test_nor_where_solutions_are_withheld(tiny, mark, fill):
     """A given condition can't be told from one of the learner's, and counts."""
     marked(tiny, mark, fill)
@@ -317,6 +350,7 @@ def test_the_engine_knows_nothing_of_gradients():
     assert said.strip() == "False"
 
 
+@pytest.mark.slow
 def test_a_file_is_never_written_to(tiny):
     at(tiny, "test_a_copy", "original")
     before = tiny.hashes()

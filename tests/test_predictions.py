@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from sensei import predictions
 from sensei.predictions import Refused, as_text
 
-quick = settings(max_examples=120, deadline=None, database=None)
+quick = settings(max_examples=120)
 
 
 def value(text: str, **names: object) -> object:

@@ -14,13 +14,14 @@ from typing import Any
 
 import pytest
 
+import forks
 from sensei import processes
 from sensei.processes import Pipe, Process, describe, fork, spawn
+from waiting import PATIENCE, wait_until
 
 if sys.platform != "linux":
     pytest.skip("forks are for Linux only", allow_module_level=True)
 
-PATIENCE = 60.0  # seconds; nothing here measures time
 LONG = 600.0
 
 
@@ -31,14 +32,6 @@ def started():
     yield ours
     for process in ours:
         process.kill()
-
-
-def wait_until(holds):
-    end = time.monotonic() + PATIENCE
-    while not (found := holds()):
-        assert time.monotonic() < end, "waited for too long"
-        time.sleep(0.01)
-    return found
 
 
 def end_of(process) -> int:
@@ -296,11 +289,6 @@ def environment() -> dict[str, str]:
 
 
 def python(code: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment(),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=PATIENCE,
-        check=True,
-    )
+    ran = forks.python(["-c", code], Path.cwd(), environment(), merged=False)
+    assert ran.returncode == 0, ran.stderr
+    return ran

@@ -65,7 +65,8 @@ def test_the_picture_fetches_nothing():
     "command",
     [
         "python -m pip install -e . && python -m pytest",
-        'python -m pip install -e ".[dev]" && python -m pytest solutions tests',
+        'python -m pip install -e ".[dev]" && '
+        "python -m pytest -n 2 --dist loadfile solutions tests",
     ],
 )
 def test_the_two_commands_stand_there_once_each(command):

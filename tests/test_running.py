@@ -25,7 +25,7 @@ from sensei.verdicts import Kind
 from sensei.watchdog import Limits
 from sensei.work import Work
 
-quick = settings(max_examples=60, deadline=None, database=None)
+quick = settings(max_examples=60)
 
 CODE = """
 def test_it():

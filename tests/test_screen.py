@@ -158,6 +158,7 @@ def test_colours_on_demand(tiny):
     assert "\x1b" not in tiny.run("--color=no").raw
 
 
+@pytest.mark.slow
 @each_screen
 @pytest.mark.parametrize("sugar", [False, True], ids=["plain", "sugar"])
 def test_where_there_is_only_ascii(tiny, prepare, args, sugar):
@@ -180,6 +181,7 @@ def test_every_verbosity(tiny, flag, sugar):
     ran.says("wrong ", "That leaves the last part out.")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("args", [(), ("-v",), ("-vv",), ("-vvv",)], ids=str)
 def test_on_a_terminal_with_sugar(tiny, args):
     tiny.fill("test_a_sum", "7900")

@@ -6,7 +6,6 @@ Nothing here measures time: what is waited for may take as long as it takes.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import os
 import re
@@ -19,10 +18,12 @@ from pathlib import Path
 
 import pytest
 
+import forks
 from sensei import edit, reset
 from sensei.course import Course
 from sensei.watch import changes, runs
 from tiny import Ran, TinyCourse, squeezed
+from waiting import PATIENCE, wait_until
 
 pexpect = pytest.importorskip("pexpect", reason="needs a pseudo-terminal")
 if sys.platform == "win32":
@@ -31,9 +32,9 @@ if sys.platform == "win32":
 linux = pytest.mark.skipif(sys.platform != "linux", reason="forks on Linux only")
 ROOT = Path(__file__).parent.parent
 SENSEI = "import sys; from sensei.cli import main; sys.exit(main())"
+COMMAND = ["-P", "-c", SENSEI, "watch"]
 READY = "? help"  # the last that is drawn after a run
 ESCAPES = re.compile(r"\x1b(\[[\d;?]*[A-Za-z]|\].*?\x1b\\\\)")
-PATIENCE = 60  # seconds
 FIRST, SECOND, THIRD, FOURTH, *_ = TINY_PATH = [
     "test_a_sum",
     "test_who_grew",
@@ -46,7 +47,6 @@ FIRST, SECOND, THIRD, FOURTH, *_ = TINY_PATH = [
 ]
 LAST = TINY_PATH[-1]
 RIGHT = "total += number\ntotals.append(total)"
-_count = itertools.count()
 
 
 @pytest.fixture
@@ -67,14 +67,13 @@ class Learner:
     """Somebody at a terminal with `sensei watch`."""
 
     def __init__(self, root, arguments, columns=80, rows=60, **env):
-        self.mark = f"{os.getpid()}-{next(_count)}"
+        self.root = root
         self.raw = ""
         self.off_screen = env.get("TERM") == "dumb"
-        self.child = pexpect.spawn(
-            sys.executable,
-            ["-P", "-c", SENSEI, "watch", *arguments],
-            cwd=str(root),
-            env=environment(SENSEI_TEST=self.mark, **env),
+        self.child = forks.at_a_terminal(
+            [*COMMAND, *arguments],
+            root,
+            environment(**env),
             dimensions=(rows, columns),
             timeout=PATIENCE,
             encoding="utf-8",
@@ -114,17 +113,16 @@ class Learner:
         return -self.child.signalstatus if status is None else status
 
     def leave(self) -> None:
+        if self.child.isalive():
+            self.child.kill(signal.SIGKILL)
+        self.child.ptyproc.delayafterclose = 0
         self.child.close(force=True)
 
     @property
     def processes(self) -> list[int]:
-        """All that descend from this watch, and are alive."""
-        mark = f"SENSEI_TEST={self.mark}".encode()
-        return [
-            int(path.parent.name)
-            for path in Path("/proc").glob("[0-9]*/environ")
-            if mark in _read(path).split(b"\0")
-        ]
+        """All that are alive in the folder of this watch: it, and its runs."""
+        pids = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+        return [pid for pid in pids if pid != os.getpid() and _is_in(pid, self.root)]
 
     def leaves_nobody_behind(self) -> None:
         wait_until(lambda: not self.processes)
@@ -138,18 +136,11 @@ def environment(**more: str) -> dict[str, str]:
     return {k: v for k, v in (env | more).items() if v}
 
 
-def _read(path: Path) -> bytes:
+def _is_in(pid: int, folder: Path) -> bool:
     try:
-        return path.read_bytes()
+        return os.readlink(f"/proc/{pid}/cwd") == str(folder.resolve())
     except OSError:
-        return b""
-
-
-def wait_until(holds, what=lambda: "") -> None:
-    end = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < end, f"waited for too long: {what()}"
-        time.sleep(0.05)
+        return False
 
 
 def written(tiny: TinyCourse, koan: str, fill: str) -> tuple[Path, str]:
@@ -239,11 +230,11 @@ def test_what_a_koan_prints_is_shown(tiny, learner, fill):
     you.run_shows("prints the parts: [7000, 900, 19]", "·[2J·[2J", f"saved {FIRST}")
 
 
-def test_sixty_saves_in_a_row(tiny, learner):
+def test_twenty_saves_in_a_row(tiny, learner):
     you = learner()
     you.run_shows(f"next {FIRST}")
-    for number in range(60):
-        save(tiny, FIRST, str(7860 + number))
+    for number in range(20):
+        save(tiny, FIRST, str(7900 + number))
         time.sleep(0.03)  # some runs begin, few end: however many, all is well
     you.run_shows(f"next {SECOND}", f"saved {FIRST}: solved")
     wait_until(lambda: len(you.processes) == 1)
@@ -643,16 +634,15 @@ def test_a_terminal_that_cannot_be_drawn_on(tiny, learner):
     assert you.ends() == 0 and "\x1b" not in you.raw
 
 
-@pytest.mark.parametrize("stdin", [subprocess.DEVNULL, subprocess.PIPE])
-def test_without_a_terminal(tiny, stdin):
-    """No escape codes; what is typed is taken where there is somebody to type."""
+def test_without_a_terminal(tiny):
+    """No escape codes; what is typed is taken. In a Python as learners start it."""
     log = tiny.root / "log.txt"
     with log.open("wb") as file:
         watch = subprocess.Popen(
-            [sys.executable, "-P", "-c", SENSEI, "watch"],
+            [sys.executable, *COMMAND],
             cwd=tiny.root,
             env=environment(NO_COLOR=""),
-            stdin=stdin,
+            stdin=subprocess.PIPE,
             stdout=file,
             stderr=subprocess.STDOUT,
         )
@@ -660,15 +650,30 @@ def test_without_a_terminal(tiny, stdin):
         wait_until(lambda: f" next    {FIRST}" in log.read_text("utf-8"))
         save(tiny, FIRST, "7919")
         wait_until(lambda: f" saved   {FIRST}: solved" in log.read_text("utf-8"))
-        if watch.stdin:
-            watch.stdin.write(b"h\n")
-            watch.stdin.close()
-            wait_until(lambda: "hint 1" in log.read_text("utf-8"))
+        watch.stdin.write(b"h\n")
+        watch.stdin.close()
+        wait_until(lambda: "hint 1" in log.read_text("utf-8"))
     finally:
         watch.terminate()
     assert watch.wait(PATIENCE) == 143
     said = log.read_text("utf-8")
-    assert "\x1b" not in said and (READY in said) == (stdin == subprocess.PIPE)
+    assert "\x1b" not in said and READY in said
+
+
+@linux
+def test_where_nobody_types(tiny):
+    log = tiny.root / "log.txt"
+    with log.open("wb") as file:
+        env = environment(NO_COLOR="")
+        watch = forks.start(COMMAND, tiny.root, env, output=file.fileno())
+    try:
+        wait_until(lambda: f" next    {FIRST}" in log.read_text("utf-8"))
+        os.kill(watch.pid, signal.SIGTERM)
+        wait_until(lambda: watch.ended() is not None)
+    finally:
+        watch.kill()
+    said = log.read_text("utf-8")
+    assert watch.status == 143 and "\x1b" not in said and READY not in said
 
 
 ONCE = {
@@ -706,15 +711,8 @@ def test_once_passes_arguments_on(tiny):
 
 
 def once(tiny, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-P", "-c", SENSEI, "watch", "--once", *arguments],
-        cwd=tiny.root,
-        env=environment(),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=PATIENCE,
-        check=False,
-    )
+    command = [*COMMAND, "--once", *arguments]
+    return forks.python(command, tiny.root, environment(), merged=False)
 
 
 # ------------------------------------------------------------------------- warm

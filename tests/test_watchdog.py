@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import textwrap
 import threading
 import time
 
 import pytest
 
+import forks
 from one_lesson import attempt_of, judged, koan_of, line_of, outcome_of
 from sensei import watchdog
 from sensei.running import run
 from sensei.verdicts import Kind
 from sensei.watchdog import Hang, Limits
 from this_course import ROOT
+from waiting import PATIENCE
 
 SHORT = Limits(0.2)
 CODE = """
@@ -89,7 +90,7 @@ def test_a_hang_in_another_thread_is_raised_there():
 
     thread = threading.Thread(target=watched)
     thread.start()
-    thread.join(timeout=60)
+    thread.join(PATIENCE)
     assert isinstance(ended[0], Hang)
 
 
@@ -105,14 +106,8 @@ def script(body: str) -> subprocess.CompletedProcess[str]:
     from test_watchdog import *
     watchdog.GRACE = 0.3
     """
-    return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(head) + textwrap.dedent(body)],
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    code = textwrap.dedent(head) + textwrap.dedent(body)
+    return forks.python(["-c", code], ROOT, merged=False)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from sensei.verdicts import Kind, Verdict
 from sensei.work import NotImportable, Work, forget_modules, read
 from this_course import filled
 
-quick = settings(max_examples=60, deadline=None, database=None)
+quick = settings(max_examples=60)
 SUM, CONDITION = LESSON.koans["test_sum"], LESSON.koans["test_condition"]
 RUNS = SOLUTION.replace("from seeing import look\n", "")
 RUNNING = lesson_of(RUNS, NOTES)

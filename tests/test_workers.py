@@ -5,11 +5,9 @@ from __future__ import annotations
 import importlib.util
 import multiprocessing
 import os
-import signal
 import subprocess
 import sys
 import textwrap
-import time
 from fractions import Fraction
 from typing import Any
 
@@ -18,6 +16,7 @@ import torch
 
 import workers
 from this_course import ROOT
+from waiting import wait_until
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="looks for processes in Linux' way"
@@ -63,16 +62,11 @@ def ranks(tmp_path):
     return run
 
 
-def left(folder) -> list[int]:
-    """The noted processes that are still there, given a moment to go."""
+def are_gone(folder) -> bool:
+    """Wait for the end of the noted processes."""
     pids = [int(path.read_text()) for path in folder.glob("rank-*")]
     assert pids
-    for _ in range(100):
-        alive = [pid for pid in pids if _is_alive(pid)]
-        if not alive:
-            return []
-        time.sleep(0.1)
-    return alive
+    return wait_until(lambda: not any(map(_is_alive, pids)))
 
 
 def _is_alive(pid: int) -> bool:
@@ -85,7 +79,7 @@ def _is_alive(pid: int) -> bool:
 
 def test_both_answers_in_the_order_of_the_ranks(ranks, tmp_path):
     assert ranks("return [rank, dist.get_world_size()]") == [[0, 2], [1, 2]]
-    assert left(tmp_path) == []
+    assert are_gone(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +94,7 @@ def test_both_answers_in_the_order_of_the_ranks(ranks, tmp_path):
 )
 def test_a_worker_that_crashes_is_told(ranks, tmp_path, body, said):
     assert said in str(ranks(body))
-    assert left(tmp_path) == []
+    assert are_gone(tmp_path)
 
 
 INSIDE = """
@@ -125,7 +119,7 @@ def test_a_worker_may_be_any_function(monkeypatch, method):
     stand in no file, as those of an example do.
     """
     context = multiprocessing.get_context(method)
-    monkeypatch.setattr(workers, "_context", lambda: context)
+    monkeypatch.setattr(workers, "how_to_start", lambda: context)
     names: dict[str, Any] = {
         "torch": torch,
         "own": own_of,
@@ -151,15 +145,13 @@ return counts
     assert ranks(body.strip()) == [[0, 1, 1, 2]] * 2
 
 
-@pytest.mark.parametrize("body", ["while True: pass", "time.sleep(600)"])
-def test_a_worker_that_hangs_ends_in_time(ranks, tmp_path, body):
-    failed = ranks(body, limit=3.0)
+def test_a_worker_that_hangs_ends_in_time(ranks, tmp_path):
+    failed = ranks("time.sleep(600)", limit=3.0)
     assert "no answer from rank 0 and rank 1 within 3 seconds" in str(failed)
-    assert left(tmp_path) == []
+    assert are_gone(tmp_path)
 
 
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
-def test_nothing_outlives_the_process_that_asked(tmp_path, end):
+def test_nothing_outlives_the_process_that_asked(tmp_path):
     path = tmp_path / "lesson.py"
     worker = "def worker(rank):\n    note(rank)\n    time.sleep(600)\n"
     call = "if __name__ == '__main__':\n    on_two_ranks(worker, 'cpu')\n"
@@ -168,10 +160,7 @@ def test_nothing_outlives_the_process_that_asked(tmp_path, end):
         [sys.executable, str(path)],
         env={**os.environ, "PYTHONPATH": str(ROOT / "koans")},
     )
-    for _ in range(600):
-        if len(list(tmp_path.glob("rank-*"))) == 2:
-            break
-        time.sleep(0.1)
-    asking.send_signal(end)
-    asking.wait(timeout=60)
-    assert left(tmp_path) == []
+    wait_until(lambda: len(list(tmp_path.glob("rank-*"))) == 2)
+    asking.kill()
+    asking.wait()
+    assert are_gone(tmp_path)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 import textwrap
 import warnings
 from pathlib import Path
 
+import forks
 from sensei import edit, judge
 from sensei.attempt import Attempt
 from sensei.check.answers import mutants as mutants
@@ -93,16 +92,11 @@ def copy_course(folder: Path, solved: bool = False) -> Path:
     return folder
 
 
-def run_pytest(folder: Path, *arguments: str, **environment: str) -> tuple[int, str]:
+def run_pytest(
+    folder: Path, *arguments: str, anew: bool = False, **environment: str
+) -> tuple[int, str]:
     """The exit code and the output of pytest in a process of its own."""
-    ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:hypothesispytest", *arguments],
-        cwd=folder,
-        env={**os.environ, "COLUMNS": "80", **environment},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=600,
-        check=False,
-    )
-    return ran.returncode, ran.stdout.decode("utf-8", "replace")
+    command = ["-m", "pytest", "-p", "no:hypothesispytest", *arguments]
+    env = {**os.environ, "COLUMNS": "80", **environment}
+    ran = forks.python(command, folder, env, anew=anew)
+    return ran.returncode, ran.stdout

@@ -8,22 +8,28 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+import forks
 from sensei import blanks, edit
 from sensei.blanks import Fill
 from sensei.course import Course
 from sensei.lesson import Koan, Lesson
+from sensei.source import Function
 from sensei.verdicts import Verdict
 from sensei.work import Work
+from waiting import PATIENCE
 
 HERE = Path(__file__).parent
-NO_SLOW = ("-p", "no:hypothesispytest")  # it imports all of hypothesis in every run
+# One imports all of hypothesis in every run, the other takes a quarter of a run's time.
+NO_SLOW = ("-p", "no:hypothesispytest", "-p", "no:logging")
 PLAIN, SUGAR = (*NO_SLOW, "-p", "no:sugar"), (*NO_SLOW, "--force-sugar")
+ALONE = "--disable-plugin-autoload"  # to look for plugins takes a fifth of a run
 SCREEN = re.compile(r"^ (?:(?:solved|next) +test_\w+|the path|further on)$", re.M)
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 MACHINE = ["NO_COLOR", "FORCE_COLOR", "CI", "BUILD_NUMBER", "PYTEST_XDIST_WORKER"]
@@ -76,6 +82,26 @@ def squeezed(text: str) -> str:
     return " ".join(text.split())
 
 
+def koan_in(course: Course, name: str) -> Koan:
+    for lesson in course.lessons:
+        if name in lesson.notes.koans:
+            return lesson.koans[name]
+    raise LookupError(name)
+
+
+def blank_in(function: Function) -> Fill:
+    """The blank of a koan; the whole line, where nothing else is in it."""
+    [blank] = blanks.find_blanks(function)
+    lines = (n for n in ast.walk(function) if isinstance(n, ast.Expr))
+    return Fill((next((line for line in lines if line.value is blank), blank),))
+
+
+def grade_both_sizes(folder: Path) -> None:
+    """Have the course in a folder graded with both its sizes."""
+    with (folder / "pyproject.toml").open("a", encoding="utf-8") as project:
+        project.write("arguments = { size = [2, 3] }\n")
+
+
 class TinyCourse:
     """The course in ``root``; runs of it, in this process and in others."""
 
@@ -104,31 +130,47 @@ class TinyCourse:
         with self.patch.context() as patch:
             if "pytest_sugar" in sys.modules:  # it keeps its state in a global
                 patch.setattr("pytest_sugar.IS_SUGAR_ENABLED", False)
-            result = self.pytester.runpytest_inprocess(
-                *(SUGAR if sugar else PLAIN), *args
-            )
+            plugins = [
+                ALONE,
+                *(["-p", "pytest_sugar", "--force-sugar"] if sugar else []),
+            ]
+            plugins += ["-p", "xdist.plugin"] if "-n2" in args else []
+            logs = any(argument.startswith("--log") for argument in args)
+            plugins += [] if logs else ["-p", "no:logging"]
+            result = self.pytester.runpytest_inprocess(*plugins, *args)
         return Ran(int(result.ret), str(result.stdout) + str(result.stderr), args)
 
-    def run_apart(self, *args: str, sugar: bool = False, timeout: float = 30) -> Ran:
-        """Run pytest on it in a process of its own, off a terminal."""
-        result = self.pytester.runpytest_subprocess(
-            *(SUGAR if sugar else PLAIN), *args, timeout=timeout
+    def run_apart(
+        self,
+        *args: str,
+        sugar: bool = False,
+        typed: Sequence[str] = (),
+        python: Sequence[str] = (),
+        **environment: str,
+    ) -> Ran:
+        """Run pytest on it in a process of its own, off a terminal, where these lines
+        are there to be read; ``python`` are options of Python's own.
+        """
+        ran = forks.python(
+            [*python, "-m", "pytest", *(SUGAR if sugar else PLAIN), *args],
+            Path.cwd(),
+            {**os.environ, **environment},
+            typed="".join(f"{line}\n" for line in typed),
         )
-        return Ran(int(result.ret), str(result.stdout) + str(result.stderr), args)
+        return Ran(ran.returncode, ran.stdout, args)
 
     def run_on_a_terminal(self, *args: str, columns: int = 80) -> Ran:
         """Run pytest on it at a pseudo-terminal, as it comes: with pytest-sugar."""
-        pexpect = pytest.importorskip("pexpect")
+        pytest.importorskip("pexpect")
         pytest.importorskip("pytest_sugar")
         command = ["-m", "pytest", *NO_SLOW, *args]
         env = {k: v for k, v in os.environ.items() if k not in ("PY_COLORS", "COLUMNS")}
-        child = pexpect.spawn(
-            sys.executable,
+        child = forks.at_a_terminal(
             command,
-            cwd=str(self.root),
-            env={**env, "TERM": "xterm"},
+            self.root,
+            {**env, "TERM": "xterm"},
             dimensions=(40, columns),
-            timeout=30,
+            timeout=PATIENCE,
         )
         raw = child.read().decode("utf-8").replace("\r\n", "\n")
         child.close()
@@ -165,10 +207,7 @@ class TinyCourse:
 
     def koan(self, name: str) -> Koan:
         """A koan of the course, wherever on the path."""
-        for lesson in self.course.lessons:
-            if name in lesson.notes.koans:
-                return lesson.koans[name]
-        raise LookupError(name)
+        return koan_in(self.course, name)
 
     def lesson(self, koan: str) -> Lesson:
         """The lesson that a koan is in."""
@@ -187,21 +226,24 @@ class TinyCourse:
 
     def fill(self, koan: str, text: str) -> None:
         """Put a text in a koan's blank, as a learner would."""
-        work = self.work(koan)
-        function = work.function(self.koan(koan))
-        [blank] = blanks.find_blanks(function)
-        lines = (n for n in ast.walk(function) if isinstance(n, ast.Expr))
-        place = next((line for line in lines if line.value is blank), blank)
-        new = edit.replaced(work.text, [(Fill((place,)), text)])
-        work.lesson.path.write_text(new, "utf-8")
+        self._put([(self.koan(koan), text)])
 
     def solve(self, *koans: str) -> None:
         """Fill koans as the solutions have it."""
+        course, fills = self.course, []
         for name in koans:
-            koan = self.koan(name)
+            koan = koan_in(course, name)
             pristine, fill = koan.lesson.pristine, koan.solution
             assert pristine and fill
-            self.fill(name, edit.text_of(pristine.solution, fill))
+            fills.append((koan, edit.text_of(pristine.solution, fill)))
+        self._put(fills)
+
+    def _put(self, fills: Sequence[tuple[Koan, str]]) -> None:
+        for lesson in {koan.lesson for koan, _ in fills}:
+            work = Work(lesson, lesson.path.read_bytes())
+            mine = [(koan, text) for koan, text in fills if koan.lesson is lesson]
+            places = [(blank_in(work.function(koan)), text) for koan, text in mine]
+            lesson.path.write_text(edit.replaced(work.text, places), "utf-8")
 
     def solve_before(self, koan: str) -> None:
         self.solve(*self.path[: self.path.index(koan)])

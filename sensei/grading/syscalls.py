@@ -170,7 +170,7 @@ def program(processes: bool = False) -> bytes:
     machine = platform.machine()
     if machine not in ARCHITECTURES:
         return b""
-    steps = _program(machine, processes)
+    steps = instructions(machine, processes)
     return b"".join(struct.pack("HBBI", *instruction) for instruction in steps)
 
 
@@ -187,7 +187,8 @@ def restrict(program: bytes) -> bool:
     return not _libc.prctl(PR_SET_SECCOMP, MODE_FILTER, filters, 0, 0)
 
 
-def _program(machine: str, processes: bool) -> Iterator[Instruction]:
+def instructions(machine: str, processes: bool) -> Iterator[Instruction]:
+    """The filter, step by step: what becomes of a call is what it ends in."""
     column = list(ARCHITECTURES).index(machine)
     yield (LOAD, 0, 0, ARCHITECTURE)
     yield from ((EQUAL, 1, 0, ARCHITECTURES[machine]), REFUSE)

@@ -53,7 +53,7 @@ class Warm:
             json.dumps(setup),
             pass_fds=(source, sink),
             cwd=self._scratch.path,
-            env=_environment(self._scratch.path),
+            env=environment(self._scratch.path),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -119,7 +119,7 @@ class Scratch:
         self._broom.communicate()
 
 
-def _environment(scratch: Path) -> dict[str, str]:
+def environment(scratch: Path) -> dict[str, str]:
     """As little of the instructor's environment as will do."""
     kept = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
     return {
