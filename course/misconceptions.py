@@ -1182,7 +1182,8 @@ def clipping_leaves_out(names: Names) -> Any:
     real = torch.nn.utils.clip_grad_norm_
 
     def clip(params: Any, max_norm: float, *args: Any, **more: Any) -> Tensor:
-        slates = [slate for p in listed(params) if (slate := slate_of(p)) is not None]
+        params = listed(params)
+        slates = [slate for p in params if (slate := slate_of(p)) is not None]
         if all(bool(slate.isfinite().all()) for slate in slates):
             return real(params, max_norm, *args, **more)
         length = torch.cat([slate[slate.isfinite()] for slate in slates]).norm()

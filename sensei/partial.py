@@ -56,9 +56,7 @@ def which_hold(found: Any, wrote: Any, tolerance: Tolerance = None) -> str:
     wrong = [e for e in entries if not predicted(e.found, e.wrote, tolerance)]
     right = len(entries) - len(wrong)
     if all(isinstance(entry.found, bool | str) for entry in entries):
-        hold = "holds, in its place" if right == 1 else "hold, each in its place"
-        sentence = f"{right} of the {len(entries)} entries {hold}."
-        sentence = sentence if right else f"None of the {len(entries)} entries holds."
+        sentence = how_many(right, len(entries))
         return " ".join(filter(None, [sentence, _spelling(entries)]))
     if not right:
         return " ".join(
@@ -74,6 +72,14 @@ def which_hold(found: Any, wrote: Any, tolerance: Tolerance = None) -> str:
         outer, _, inner = dotted.partition(".")
         sentence += f" ({dotted} is entry {inner} of list {outer}.)"
     return " ".join(filter(None, [sentence, _spelling(wrong)]))
+
+
+def how_many(right: int, entries: int) -> str:
+    """How many of several entries hold, of those that can be guessed one by one."""
+    if not right:
+        return f"None of the {entries} entries holds."
+    hold = "holds, in its place" if right == 1 else "hold, each in its place"
+    return f"{right} of the {entries} entries {hold}."
 
 
 def _together(names: Sequence[str]) -> list[str]:

@@ -24,8 +24,16 @@ ROOMS = {
     "grading": ["grading", "handout", "score"],
     "fence": ["fence", "processes", "watchdog", "workers", "neighbours"],
     "story": ["story", "timeline"],
-    "course": ["the", "spellings", "no", "notes", "whole", "same", "devices"],
-    "docs": ["readme", "notebook"],
+    "course": [
+        "course",
+        "misconceptions",
+        "spellings",
+        "no",
+        "whole",
+        "same",
+        "devices",
+    ],
+    "docs": ["readme", "notebook", "docs", "second"],
 }
 ROOM_OF = {word: room for room, words in ROOMS.items() for word in words}
 QUICK = ("unit", "plugin")

@@ -94,7 +94,7 @@ NOTES = {
     "no such asks": (
         'asks = "assert sum(parts)',
         'asks = "assert max(parts)',
-        r"toml:7: \[test_a_sum\] asks: expected here: assert max",
+        r"toml:7: \[test_a_sum\] asks: in the solution: expected here: assert max",
     ),
     "a hint twice": (
         '"Look at all the parts."',

@@ -46,7 +46,7 @@ quick = settings(max_examples=80)
             "2 of the 3 entries hold, each in its place.",
         ),
         ([True, False], [0, 1], "None of the 2 entries holds."),
-        (["a", True], ("a", False), "1 of the 2 entries hold, each in its place."),
+        (["a", True], ("a", False), "1 of the 2 entries holds, in its place."),
         # rows for columns
         (
             [[1, 2], [3, 4]],
@@ -178,7 +178,8 @@ def test_truth_values_are_never_told_one_by_one(pairs):
         for order in (pairs, pairs[::-1], sorted(pairs))
     }
     right = sum(a == b for a, b in pairs)
-    some = f"{right} of the {len(pairs)} entries hold, each in its place."
+    hold = "holds, in its place" if right == 1 else "hold, each in its place"
+    some = f"{right} of the {len(pairs)} entries {hold}."
     none = f"None of the {len(pairs)} entries holds."
     assert sentences == {some if right else none}
 

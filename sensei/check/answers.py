@@ -123,7 +123,7 @@ def entries(koan: Trials) -> Iterator[Finding]:
         said = partial.which_hold(found, wrong, tolerance)
         expected = f"Entry {name} does not hold."
         if _can_be_guessed(value):
-            expected = f"{count - 1} of the {count} entries hold, each in its place."
+            expected = partial.how_many(count - 1, count)
         if not said.startswith(expected):
             yield koan.in_solution(f"to {wrong!r} it is said: {said}")
 
