@@ -116,14 +116,18 @@ def _text(stream: Any) -> str:
 
 
 def at_a_terminal(
-    arguments: Sequence[str], folder: Path, env: Mapping[str, str], **rest: Any
+    arguments: Sequence[str],
+    folder: Path,
+    env: Mapping[str, str],
+    anew: bool = False,
+    **rest: Any,
 ) -> Any:
     """``python ARGUMENTS`` at a pseudo-terminal, as pexpect has it."""
     import pexpect  # type: ignore[import-untyped]
 
     def prepare() -> None:
         heed_ctrl_c()
-        if can_fork():
+        if can_fork() and not anew:
             _leave(become(arguments, folder, env, closing=True))
 
     faulthandler.cancel_dump_traceback_later()

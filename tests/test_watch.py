@@ -66,7 +66,7 @@ def learner(tiny):
 class Learner:
     """Somebody at a terminal with `sensei watch`."""
 
-    def __init__(self, root, arguments, columns=80, rows=60, **env):
+    def __init__(self, root, arguments, columns=80, rows=60, anew=False, **env):
         self.root = root
         self.raw = ""
         self.off_screen = env.get("TERM") == "dumb"
@@ -74,6 +74,7 @@ class Learner:
             [*COMMAND, *arguments],
             root,
             environment(**env),
+            anew=anew,
             dimensions=(rows, columns),
             timeout=PATIENCE,
             encoding="utf-8",
@@ -480,7 +481,7 @@ def test_leaving_while_a_koan_hangs(tiny, learner, way):
 
 def test_stopped_and_continued(tiny, learner):
     """Ctrl-Z gives the shell its terminal as it was; fg takes it back."""
-    you = learner()
+    you = learner(anew=True)
     you.run_shows(f"next {FIRST}")
     assert not you.child.getecho()
     you.child.sendcontrol("z")
