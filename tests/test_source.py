@@ -127,7 +127,10 @@ def test_a_slip_spoils_one_koan_and_leaves_the_others_in_their_lines(head, koans
     pieces = parse_pieces(text)
     if len(pieces) == 1 and not pieces[0].fault:
         return  # no slip after all
-    assert [piece.koan for piece in pieces if piece.fault] == [f"test_{hit}"]
+    # A line break can put the rest of a koan, from a `def` in it on, at the margin.
+    spoiled = [piece.koan for piece in pieces if piece.fault]
+    assert [koan for koan in spoiled if koan] == [f"test_{hit}"]
+    assert len(spoiled) == 1 or slip == "\n"
     read = {n.name: n for p in pieces for n in p.body if isinstance(n, source.Function)}
     assert list(read) == [f"test_{i}" for i in range(len(texts)) if i != hit]
     for name, function in read.items():

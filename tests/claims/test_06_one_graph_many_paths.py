@@ -109,7 +109,9 @@ def test_a_graph_that_was_kept(shape, device):
 
 @pytest.mark.claim("test_backward_twice")
 @pytest.mark.parametrize(
-    "shape", [lambda a: (a + a).sum(), lambda a: -a.sum(), lambda a: a.mean()], ids=str
+    "shape",
+    [lambda a: (a + a).sum(), lambda a: -a.sum(), lambda a: a.mean()],
+    ids=["sum", "minus", "mean"],
 )
 def test_a_graph_that_holds_nothing(shape, device):
     """The graph of a sum can go backward twice without being kept."""

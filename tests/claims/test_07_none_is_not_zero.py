@@ -372,7 +372,9 @@ ASKS = {
 
 @pytest.mark.claim("test_a_harder_picture")
 @pytest.mark.parametrize("shape", ASKS.values(), ids=ASKS)
-@pytest.mark.parametrize("loss_of", [torch.sum, torch.mean, nn.Softplus()], ids=str)
+@pytest.mark.parametrize(
+    "loss_of", [torch.sum, torch.mean, nn.Softplus()], ids=["sum", "mean", "softplus"]
+)
 def test_a_backward_that_is_wanted_for_x(shape, loss_of, device):
     """A backward() that is wanted for x writes on the weights' slates as well, and
     training finds both; one that is asked for x alone does not. Nothing goes back to
