@@ -139,6 +139,7 @@ def test_what_needs_a_person_is_on_the_screen(desk):
     for n in range(12):
         desk.hand_in(f"dan-{n:02}", {"essay.pdf": "%PDF"})
     assert desk.grade() == 1
+    assert "Needs you: 14" in desk.said, desk.said + desk.complained
     last = desk.said[desk.said.index("Needs you: 14") :]
     assert "- bob: koans.ipynb: koans are taken from" in last
     assert "- cid: more.7z: an archive that can't be opened" in last

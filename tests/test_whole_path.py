@@ -62,7 +62,8 @@ def test_solved_it_is_green_and_ends(solved):
 
 def test_no_bytecode_of_a_lesson_is_kept(solved):
     """Stale bytecode is what runs where a file is saved twice within a second."""
-    run_pytest(solved, "koans/test_01_piling_up.py", PYTHONDONTWRITEBYTECODE="")
+    lesson, fresh = "koans/test_01_piling_up.py", {"PYTHONDONTWRITEBYTECODE": ""}
+    run_pytest(solved, lesson, anew=True, **fresh)
     kept = [path.name for path in solved.rglob("*.pyc")]
     assert kept and not [name for name in kept if name.startswith("test_")]
 

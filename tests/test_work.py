@@ -15,7 +15,7 @@ from sensei.attempt import Attempt
 from sensei.lesson import Lesson, NotAsGiven
 from sensei.source import Unreadable
 from sensei.verdicts import Kind, Verdict
-from sensei.work import NotImportable, Work, forget_modules, read
+from sensei.work import NotImportable, Work, forget_modules, read, restore_modules
 from this_course import filled
 
 quick = settings(max_examples=60)
@@ -449,10 +449,11 @@ def test_a_file_that_is_read_again_runs_in_a_module_of_its_own(tmp_path):
     path = tmp_path / "test_01_x.py"
     path.write_text(RUNS, "utf-8")
     read(RUNNING, path).module.WEIGHTS.append(9)
-    forget_modules()
+    others = forget_modules()  # those of the run that this test is in
     assert read(RUNNING, path).module.WEIGHTS == [1, 2]
     path.write_text(edited(("== 3", "== 4"), text=RUNS), "utf-8")
     assert read(RUNNING, path).attempt(RUNNING.koans["test_sum"]).wrote == "4"
+    restore_modules(others)
 
 
 # ------------------------------------------------------------------------- examples
