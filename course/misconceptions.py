@@ -347,7 +347,7 @@ def other_path(names: Names) -> Any:
 
 
 @belief(
-    "a pixel in two places of one penalty counted once",
+    "a leaf in two places of one penalty counted once",
     lesson="06",
     see="test_one_pixel_in_two_places",
     touches="backward",
@@ -1344,7 +1344,7 @@ def true_slopes_under_a_scaler(names: Names) -> Iterator[None]:
 
 
 @belief(
-    "unscale_ only looked, and step() divided",
+    "unscale_ only looked, and divided nothing",
     lesson="12",
     see="test_the_first_pixel_again",
     touches="unscale_",
@@ -1523,9 +1523,10 @@ def flipped(value: Any) -> Any:
 
 @slip("a list was read from its end")
 def read_backwards(value: Any) -> Any:
-    """Where its entries are of one kind."""
+    """Where its entries are of one kind, and more than two."""
     kinds = {type(item) for item in value} if isinstance(value, list) else set()
-    return value[::-1] if len(kinds) == 1 and kinds <= {int, float, str} else value
+    is_plain = len(kinds) == 1 and kinds <= {int, float, str}
+    return value[::-1] if is_plain and len(value) > 2 else value
 
 
 @slip("True was False, and False True")

@@ -117,8 +117,7 @@ def _told(outcome: Outcome, fitting: Sequence[Believed], is_whole: bool) -> Told
     koan = outcome.attempt.koan
     parts = [first.says, *(other.says for other in _second(fitting))]
     sentence = f"{start} would be right if {', or if '.join(parts)}."
-    if first.see in _names_before(koan):
-        sentence += f" See {first.see}."
+    sentence += _see(first.see, koan)
     says = dict.fromkeys(one.belief.says for one in fitting)
     return Told(first, sentence, fitting[0].world, tuple(says), is_whole)
 
@@ -131,13 +130,17 @@ def _second(fitting: Sequence[Believed]) -> list[Belief]:
     return list(islice(alike, 1))
 
 
-def _names_before(koan: Koan) -> Iterator[str]:
-    """The koans that come before one on the path."""
+def _see(name: str, koan: Koan) -> str:
+    """Where to look again; "" for what does not come before on the path."""
     for lesson in koan.lesson.course.lessons:
-        for name in lesson.notes.koans:
-            if name == koan.name:
-                return
-            yield name
+        for before in lesson.notes.koans:
+            if before == koan.name:
+                return ""
+            if before == name:
+                is_here = lesson.number == koan.lesson.number
+                where = "" if is_here else f" (lesson {lesson.number})"
+                return f" See {name}{where}."
+    return ""
 
 
 def agree(value: Any, prediction: Any, tolerance: comparing.Tolerance) -> bool:

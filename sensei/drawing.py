@@ -11,6 +11,7 @@ import ast
 import hashlib
 import itertools
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -32,6 +33,9 @@ from sensei.literals import (
 from sensei.notes import Note
 from sensei.roles import Roles
 
+NEIGHBOURS = re.compile(  # what a hint points to, and is not beside a variant
+    r"koan (?:before|above)|head of this file|from lesson|lesson's head"
+)
 RATES = (0.5, 0.25, 0.125)
 DIVISORS = (2.0, 4.0, 8.0)
 TENTH = 0.1
@@ -288,7 +292,7 @@ def _about(koan: Koan, function: source.Function, text: str) -> Note:
     """A note that holds of other numbers."""
     stays, gone = _sizes(koan, text)
     number = koan.lesson.number
-    elsewhere = f"This hint is about the numbers that the koan has in lesson {number}."
+    elsewhere = f"This hint is about the koan as it is in lesson {number}."
     reason = f"That is right, for the same reason as in lesson {number}."
     note = koan.note
     asks = note.asks
@@ -298,7 +302,10 @@ def _about(koan: Koan, function: source.Function, text: str) -> Note:
     return replace(
         note,
         asks=asks,
-        hints=tuple(elsewhere if _quotes(h) & gone else h for h in note.hints),
+        hints=tuple(
+            elsewhere if _quotes(hint) & gone or NEIGHBOURS.search(hint) else hint
+            for hint in note.hints
+        ),
         because=note.because if _quotes(note.because) <= stays else reason,
         mistakes=(),
     )

@@ -37,7 +37,8 @@ def explained(outcome: Outcome, verdict: Verdict, reveal: bool) -> Verdict:
 
 def _revealed(outcome: Outcome, verdict: Verdict) -> Verdict:
     found = outcome.checks[0].found
-    verdict = replace(verdict, answer=predictions.as_text(found, partial.FIGURES))
+    short = partial.shortest(found, outcome.attempt.forms[0].tolerance)
+    verdict = replace(verdict, answer=predictions.as_text(short, partial.FIGURES))
     events = story(outcome, 0)
     if not events:
         return verdict

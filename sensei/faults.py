@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 
-from sensei.lesson import Koan, NotAsGiven
+from sensei.lesson import Koan, Lesson, NotAsGiven
 from sensei.source import Function, Unreadable
 
 SIDES = (ast.List, ast.Tuple, ast.Dict)
@@ -19,17 +19,18 @@ def blank(koan: Koan) -> str:
     return "put your code in place of __"
 
 
-def not_as_given(change: NotAsGiven, koan: Koan) -> str:
+def not_as_given(change: NotAsGiven, koan: Koan, lesson: Lesson) -> str:
     """The sentence for a koan that was changed, and how to get it back."""
     if not change.in_koan:
         return (
             f"The lesson around its koans is not as it was given: {change.reason}. "
             f"Only blanks are for changing; undo that line (git diff shows it)."
         )
-    return (
-        f"This koan is not as it was given: {change.reason}. "
-        f"`sensei reset {koan.name}` puts it back, and git has it, too."
-    )
+    sentence = f"This koan is not as it was given: {change.reason}."
+    if lesson.original is not lesson:  # two koans have this name, and git has one
+        return f"{sentence} `sensei reset {lesson.relative}::{koan.name}` puts it back."
+    reset = f"`sensei reset {koan.name}` puts it back, and git has it, too."
+    return f"{sentence} {reset}"
 
 
 def unreadable(

@@ -59,9 +59,10 @@ def which_hold(found: Any, wrote: Any, tolerance: Tolerance = None) -> str:
         sentence = how_many(right, len(entries))
         return " ".join(filter(None, [sentence, _spelling(entries)]))
     if not right:
-        return " ".join(
-            filter(None, ["None of the entries holds.", _spelling(entries)])
-        )
+        said = "None of the entries holds."
+        if len(wrong) == 2 and _are_swapped(wrong[0], wrong[1], tolerance):
+            said = "Each of the two is where the other belongs."
+        return " ".join(filter(None, [said, _spelling(entries)]))
     noun, verb = ("Entry", "does") if len(wrong) == 1 else ("Entries", "do")
     names = [entry.name for entry in wrong]
     sentence = f"{noun} {_and(_together(names))} {verb} not hold."
@@ -228,6 +229,18 @@ def table(
         texts = as_text(found, FIGURES), as_text(expected, FIGURES)
         rows = [Row("", *texts, not predicted(found, expected, tolerance))]
     return Table(asks, columns, tuple(rows))
+
+
+def shortest(value: Any, tolerance: Tolerance) -> Any:
+    """A value with its numbers in the fewest digits that a check takes for it."""
+    if is_list(value):
+        return [shortest(item, tolerance) for item in value]
+    if isinstance(value, dict):
+        return {key: shortest(item, tolerance) for key, item in value.items()}
+    if tolerance is None or not isinstance(value, float) or not math.isfinite(value):
+        return value
+    texts = (float(f"{value:.{digits}g}") for digits in range(1, FIGURES))
+    return next((one for one in texts if predicted(value, one, tolerance)), value)
 
 
 def _without_noise(value: Any) -> Any:

@@ -30,6 +30,7 @@ PART = "review"  # a folder in that of the koans
 PREFIX = "test_review"  # the koans at the end of a lesson that are for this
 AS_IT_WAS = "as in the lesson"
 ENTRY = re.compile(rf"^    (test_\w+): (\d{{1,9}}|{AS_IT_WAS})$", re.MULTILINE)
+DEFINED = re.compile(r"^def (test_\w+)\(", re.MULTILINE)
 SEEDS = 10**6
 
 Seeds = Mapping[str, int | None]  # by koan; None: with the numbers of the lesson
@@ -59,6 +60,9 @@ class Review(Lesson):
         }
         if not entries:
             raise self._unknown("its head does not say which")
+        for name in DEFINED.findall(text):
+            if name in self.original.koans and name not in entries:
+                raise self._unknown(f"its head has no line for {name}")
         return entries
 
     def _unknown(self, reason: str) -> NotesError:
@@ -188,17 +192,18 @@ def _run(course: Course, options: argparse.Namespace) -> int:
     for lesson, seeds in found.items():
         reset.write(paths[lesson], given(lesson, seeds).encode())
     seeds_of_all = [seed for seeds in found.values() for seed in seeds.values()]
-    for line in _summary(course, seeds_of_all, kept):
+    where = [*paths.values()][0] if len(paths) == 1 else folder
+    place = where.relative_to(course.root).as_posix()
+    for line in _summary(course, seeds_of_all, place, kept):
         print(line)
     return 0
 
 
 def _summary(
-    course: Course, seeds: Sequence[int | None], kept: Path | None
+    course: Course, seeds: Sequence[int | None], where: str, kept: Path | None
 ) -> Iterator[str]:
     new = sum(seed is not None for seed in seeds)
-    where = (course.koans / PART).relative_to(course.root).as_posix()
-    yield f"{_koans(len(seeds))} in {where}/, {new} of them with other numbers."
+    yield f"{_koans(len(seeds))} in {where}, {new} of them with other numbers."
     if as_given := len(seeds) - new:
         yield f"{as_given} as in the lesson, for want of numbers that could change."
     if kept:

@@ -26,6 +26,7 @@ from sensei.work import Work
 TRIES = 40  # seeds that find looks at
 LARGEST = 200.0  # of an answer, unless the original's has larger numbers
 DIGITS = 4  # that matter, in a number of an answer
+ACCEPTED = 5e-7  # in which it has to be that number: approx takes twice as much
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ def _is_short(number: float, largest: float, is_exact: bool) -> bool:
     short = float(f"{number:.{DIGITS}g}")
     if is_exact:
         return number == short and (number * 1024) % 1 == 0
-    return math.isclose(number, short, rel_tol=1e-5)
+    return math.isclose(number, short, rel_tol=ACCEPTED)
 
 
 def _pattern(numbers: Sequence[float]) -> list[object]:

@@ -167,7 +167,7 @@ class Work:
             slip = faults.forgotten_brackets(found, koan) or faults.doubled_target(
                 found
             )
-            sentence = slip or faults.not_as_given(change, koan)
+            sentence = slip or faults.not_as_given(change, koan, self.lesson)
             return Verdict(Kind.ERROR, sentence, change.line)
         wrote = edit.text_of(self.text, fill)
         attempt = Attempt(self, koan, function, fill, wrote, self.path, self.lines)

@@ -193,8 +193,14 @@ def _spawn_fork(
             keep=[source, *pass_fds],
         )
     os.close(source)
-    weakref.finalize(process, os.close, sink)  # its end would be the other's
+    weakref.finalize(process, _close_here, os.getpid(), sink)  # its end is the other's
     return process
+
+
+def _close_here(pid: int, number: int) -> None:
+    """In a fork the number may be another file's by the time that this is called."""
+    if os.getpid() == pid:
+        os.close(number)
 
 
 def heed_ctrl_c() -> None:

@@ -280,7 +280,7 @@ class Reader:
 
     def _too_long(self, koan: Koan) -> Answer:
         change = NotAsGiven("it is far longer than it was")
-        return self._settled(koan, faults.not_as_given(change, koan), True)
+        return self._settled(koan, faults.not_as_given(change, koan, koan.lesson), True)
 
     def _refused(self, koan: Koan) -> Answer:
         return Answer(self.book.settled(self._place(koan), NOT_TAKEN))
