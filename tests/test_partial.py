@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensei.partial import ABSENT, Row, Table, table, which_hold
+from sensei.partial import ABSENT, Row, Table, shortest, table, which_hold
 
 quick = settings(max_examples=80)
 
@@ -30,7 +30,7 @@ quick = settings(max_examples=80)
             'Entries 1 and 3 of "w" and 1 of "x" do not hold.',
         ),
         ([1, 2, 3, 4], [9, 2, 9, 9], "Entries 1, 3 and 4 do not hold."),
-        ([1, 2], [2, 1], "None of the entries holds."),
+        ([1, 2], [2, 1], "Each of the two is where the other belongs."),
         ([1, None], [1, 0], "Entry 2 does not hold."),
         (
             [[1, 2], [3, 4]],
@@ -182,6 +182,21 @@ def test_truth_values_are_never_told_one_by_one(pairs):
     some = f"{right} of the {len(pairs)} entries {hold}."
     none = f"None of the {len(pairs)} entries holds."
     assert sentences == {some if right else none}
+
+
+@pytest.mark.parametrize(
+    ("found", "tolerance", "told"),
+    [
+        (0.9999990463256836, {}, 1.0),
+        ([0.30000001192, {"a": -0.6000000238}], {}, [0.3, {"a": -0.6}]),
+        (1 / 3, {"abs": 1e-3}, 0.333),
+        (0.123456789, {}, 0.123456789),
+        (0.1 + 0.2, None, 0.1 + 0.2),
+        ([True, None, "a", 3, float("inf")], {}, [True, None, "a", 3, float("inf")]),
+    ],
+)
+def test_an_answer_is_told_in_the_digits_that_its_check_takes(found, tolerance, told):
+    assert shortest(found, tolerance) == told
 
 
 # ------------------------------------------------------------- found and expected

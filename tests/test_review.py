@@ -45,8 +45,9 @@ def sum_of(file) -> str:
 def test_a_review_has_the_reviews_with_other_numbers(course, file, capsys):
     assert main(["review"]) == 0
     said = capsys.readouterr().out
-    assert "2 koans in koans/review/, 1 of them with other numbers.\n1 as in" in said
-    assert "Next: pytest koans/review" in said
+    assert "2 koans in koans/review/test_04_slopes.py, 1 of them with other" in said
+    assert "1 as in the lesson, for want of numbers" in said
+    assert "Next: pytest koans/review/test_04_slopes.py" in said
     text = file.read_text()
     assert "def test_two_slopes" not in text and "def twice" in text
     assert "p is 6." not in text
@@ -130,7 +131,7 @@ def test_a_hint_there_is_one_that_quotes_no_other_numbers(course, file):
     ran = course.run("koans/review", "--hint=2")
     if "3.0" not in slopes(file):
         assert "Add 3" not in ran.screen
-        ran.says("This hint is about the numbers that the koan has in lesson 04.")
+        ran.says("This hint is about the koan as it is in lesson 04.")
 
 
 def test_the_path_knows_nothing_of_reviews(course, file):
@@ -148,14 +149,21 @@ def test_what_was_edited_outside_its_blank_is_as_in_any_koan(course, file):
     ran = course.run("koans/review")
     ran.is_sound()
     ran.says("expected", "77.0", "test_two_slopes")
+    where = "koans/review/test_04_slopes.py::test_two_slopes"
+    ran.says(f"`sensei reset {where}` puts it back.")
+    assert "git has it" not in ran.screen
+    assert main(["reset", where]) == 0
+    assert course.run("koans/review").next == "test_two_slopes"
 
 
-@pytest.mark.parametrize("change", ["head", "seed", "all"])
+@pytest.mark.parametrize("change", ["head", "line", "seed", "all"])
 def test_a_head_that_was_damaged_says_what_helps(course, file, change, capsys):
     main(["review", "04"])
     text = file.read_text()
     if change == "head":
         file.write_text(re.sub(r"^    test_\w+: .*\n", "", text, flags=re.MULTILINE))
+    elif change == "line":
+        file.write_text(re.sub(r"^    test_two_slopes: .*\n", "", text, flags=re.M))
     elif change == "seed":
         file.write_text(re.sub(r"slopes: \d+", "slopes: 4", text))
     else:

@@ -237,7 +237,7 @@ def test_a_hint_with_numbers_of_the_original_says_where_it_belongs():
     koan = Koan(koan.lesson, note, koan.pristine, koan.solution)
     text = next(filter(None, (draw(koan, seed) for seed in range(9))))
     told = variant(koan, text).note.hints
-    assert told[0] == "This hint is about the numbers that the koan has in lesson 01."
+    assert told[0] == "This hint is about the koan as it is in lesson 01."
     assert told[1:] == ("Of 7, say.", "c")
 
 
