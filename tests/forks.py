@@ -261,7 +261,7 @@ def _stream(number: int, mode: str, **how: Any) -> io.TextIOWrapper:
 def _forget_this_run(first: Sequence[str]) -> None:
     """The tests' own modules, and where they are found; what pytest has put in."""
     beside = tuple(str(ROOT / name) for name in BESIDE_THE_ENGINE)
-    for name, module in [*sys.modules.items()]:
+    for name, module in sys.modules.copy().items():  # a finalizer may import
         if str(getattr(module, "__file__", None) or "").startswith(beside):
             del sys.modules[name]
     given = [path for path in sys.path if path and path.startswith(INSTALLED)]
