@@ -263,7 +263,7 @@ def _forget_this_run(first: Sequence[str]) -> None:
     beside = tuple(str(ROOT / name) for name in BESIDE_THE_ENGINE)
     for name, module in sys.modules.copy().items():  # a finalizer may import
         if str(getattr(module, "__file__", None) or "").startswith(beside):
-            del sys.modules[name]
+            sys.modules.pop(name, None)
     given = [path for path in sys.path if path and path.startswith(INSTALLED)]
     asked = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     sys.path[:] = [*first, *filter(None, asked), *given]
