@@ -355,10 +355,7 @@ def beside(
 
     Of a long story the rows around the one where the two part, which is marked.
     """
-    both = [
-        [row for event in each for row in _rows(event)] for each in (events, others)
-    ]
-    pairs = _paired(*both)
+    pairs = _paired(_all_rows(events), _all_rows(others))
     parting = next((i for i, pair in enumerate(pairs) if _part(*pair)), len(pairs))
     start = max(0, min(parting - BEFORE_PARTING, len(pairs) - most_rows))
     shown = pairs[start : start + most_rows]
@@ -383,6 +380,11 @@ def beside(
     return [_fitted(row.rstrip(), width) for row in [*first, *drawn, *last]]
 
 
+def part(events: Iterable[Event], others: Iterable[Event]) -> bool:
+    """Whether two stories, side by side, differ anywhere."""
+    return any(_part(*pair) for pair in _paired(_all_rows(events), _all_rows(others)))
+
+
 def _paired(rows: Sequence[_Row], others: Sequence[_Row]) -> list[Pair]:
     """Rows of two stories, those of one line and name side by side.
 
@@ -398,6 +400,10 @@ def _paired(rows: Sequence[_Row], others: Sequence[_Row]) -> list[Pair]:
         else:
             pairs.append((None, others.pop()))
     return pairs[::-1]
+
+
+def _all_rows(events: Iterable[Event]) -> list[_Row]:
+    return [row for event in events for row in _rows(event)]
 
 
 def _place(row: _Row) -> tuple[int, str]:

@@ -8,9 +8,11 @@ from sensei.timeline import (
     MOST_ROWS,
     Event,
     Miss,
+    beside,
     draw,
     misses,
     pack,
+    part,
     remarks,
     unpack,
     up_to,
@@ -273,3 +275,53 @@ def test_what_stays_again_and_again_is_one_row():
     events = [Event(2, "p", 5.0, 5.0), *[Event(2, "p", 5.0, 5.0)] * 8]
     [row] = draw(events, SOURCE, 80)
     assert "stays 9 times" in row
+
+
+# ------------------------------------------------------------- two, side by side
+
+OTHER = [
+    Event(2, "p", None, -0.5),
+    Event(3, "p", -0.5, 0.75),
+    Event(4, "p", 0.75, 0.0),
+]
+
+
+def test_two_stories_stand_side_by_side_and_where_they_part_is_marked():
+    assert words(beside(PILE, OTHER, SOURCE, 80)) == [
+        ["in", "fact", "if", "so"],
+        ["2", "first()", "p", "-0.5", "-0.5"],
+        ["3", "second()", "p", "0.25", "0.75", "←", "here", "they", "part"],
+        ["4", "wipe()", "p", "0", "0"],
+    ]
+
+
+def test_what_happens_in_one_of_two_alone_is_no_change_in_the_other():
+    wiped = [PILE[0], Event(3, "p", -0.5, None), Event(3, "p", None, 0.75), OTHER[2]]
+    assert words(beside(PILE, wiped, SOURCE, 80))[2:4] == [
+        ["3", "second()", "p", "no", "change", "None", "←", "here", "they", "part"],
+        ["3", "second()", "p", "0.25", "0.75"],
+    ]
+    assert words(beside(wiped, PILE, SOURCE, 80))[2][3:6] == ["None", "no", "change"]
+
+
+def test_of_two_long_stories_the_place_where_they_part_is_shown():
+    long = [Event(2, "p", float(i), i + 1.0) for i in range(40)]
+    other = [*long[:30], *(Event(2, "p", 0.0, 100.0 + i) for i in range(10))]
+    rows = beside(long, other, SOURCE, 80, most_rows=8)
+    assert rows[0].strip() == "… 27 changes before"
+    assert "here they part" in rows[5] and "31" in rows[5] and "100" in rows[5]
+    assert rows[-1].strip() == "… 5 changes more"
+    assert len(rows) == 1 + 1 + 8 + 1
+
+
+def test_two_stories_that_are_alike_do_not_part():
+    assert part(PILE, OTHER)
+    assert part(PILE, PILE[:2])
+    assert not part(PILE, PILE)
+    assert beside([], [], SOURCE, 80) == []
+
+
+@pytest.mark.parametrize("width", range(40, 112, 7))
+def test_no_row_of_two_stories_is_wider_than_the_room(width):
+    rows = beside(PILE, OTHER, SOURCE, width)
+    assert max(map(len, rows)) <= width
