@@ -7,7 +7,7 @@ import re
 import pytest
 
 from this_course import ROOT
-from tiny import TinyCourse
+from tiny import TinyCourse, without_chance
 
 each_reporter = pytest.mark.parametrize("sugar", [False, True], ids=["plain", "sugar"])
 
@@ -29,7 +29,7 @@ TALKATIVE = [
 def told(tiny: TinyCourse, ran) -> str:
     """All that a run said, on screen and in files."""
     junit = tiny.root / "junit.xml"
-    return "\n".join([ran.raw, junit.read_text("utf-8")])
+    return without_chance("\n".join([ran.raw, junit.read_text("utf-8")]))
 
 
 def at_the_sum(tiny: TinyCourse, fill: str | None) -> None:
@@ -53,10 +53,10 @@ def test_no_answer_makes_a_run_tell_the_right_one(tiny, fill, args):
 def test_nor_does_a_last_failed_or_a_stepwise_run(tiny):
     at_the_sum(tiny, "1234")
     for args in [("--sw",), ("--sw",), ("--lf",), ("--ff", "-vv")]:
-        assert ANSWER not in tiny.run(*args).raw
+        assert ANSWER not in without_chance(tiny.run(*args).raw)
     cache = tiny.root / ".pytest_cache"
     kept = [path.read_text() for path in cache.rglob("*") if path.is_file()]
-    assert kept and not any(ANSWER in text for text in kept)
+    assert kept and not any(ANSWER in without_chance(text) for text in kept)
 
 
 @each_reporter
@@ -73,7 +73,7 @@ def test_reveal_declines_before_a_guess(tiny, fill, sugar):
     at_the_sum(tiny, FILLS[fill])
     ran = tiny.run("--reveal", sugar=sugar)
     ran.says("Write a guess first")
-    assert ANSWER not in ran.raw
+    assert ANSWER not in without_chance(ran.raw)
 
 
 def test_reveal_tells_of_the_next_koan_only(tiny):
@@ -107,7 +107,7 @@ def test_a_prediction_before_which_a_koan_breaks(tiny):
     tiny.fill("test_a_sum", "1234")
     ran = tiny.run("-vv", "-l", "--full-trace")
     ran.says("error ", "`1 // 0` raises ZeroDivisionError, before the prediction.")
-    assert ANSWER not in ran.raw
+    assert ANSWER not in without_chance(ran.raw)
 
 
 NAMES = """arange autograd backward clip_grad_norm_ cuda detach embedding grad grad_fn

@@ -31,6 +31,7 @@ NO_SLOW = ("-p", "no:hypothesispytest", "-p", "no:logging")
 PLAIN, SUGAR = (*NO_SLOW, "-p", "no:sugar"), (*NO_SLOW, "--force-sugar")
 ALONE = "--disable-plugin-autoload"  # to look for plugins takes a fifth of a run
 SCREEN = re.compile(r"^ (?:(?:solved|next) +test_\w+|the path|further on)$", re.M)
+CHANCE = re.compile(r"0x[0-9a-f]+|(?!0\.3000)\b\d+\.\d{5,}(e-\d+)?")
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 MACHINE = ["NO_COLOR", "FORCE_COLOR", "CI", "BUILD_NUMBER", "PYTEST_XDIST_WORKER"]
 
@@ -76,6 +77,11 @@ class Ran:
         """No error of the engine's own, or of pytest's."""
         for sign in ("INTERNALERROR", "sensei/", "Traceback (most recent", "PluginVal"):
             assert sign not in self.text, self.text
+
+
+def without_chance(text: str) -> str:
+    """A text without its addresses and clocks: there any digits stand by chance."""
+    return CHANCE.sub("", text)
 
 
 def squeezed(text: str) -> str:
