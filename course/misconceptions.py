@@ -16,12 +16,12 @@ torch 2.0.
 from __future__ import annotations
 
 import functools
-import math
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -31,7 +31,7 @@ from torch.overrides import TorchFunctionMode
 from sensei.beliefs import Belief, Names, Sort, World
 
 GRAD: Any = torch._C.TensorBase.grad
-NOT_THERE = object()
+MEAN = 1  # as a loss has it in its node of the graph
 BELIEFS: list[Belief] = []
 
 
@@ -73,47 +73,29 @@ def slip(says: str, see: str = "") -> Callable[[Any], Any]:
 
 @contextmanager
 def put(owner: Any, **new: Any) -> Iterator[None]:
-    """Attributes of an object, or entries of a dict, are others while this is open."""
-    has = dict(owner) if isinstance(owner, dict) else dict(vars(owner))
-    with ExitStack() as back:
+    """Attributes of an object, or entries of a dict, are others while this is open.
+
+    What an object has from its class is deleted then, not copied into it.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        change = patch.setitem if isinstance(owner, dict) else patch.setattr
         for name, value in new.items():
-            back.callback(_put_back, owner, name, has.get(name, NOT_THERE))
-            _set(owner, name, value)
+            change(owner, name, value)
         yield
-
-
-def _set(owner: Any, name: str, value: Any) -> None:
-    if isinstance(owner, dict):
-        owner[name] = value
-    else:
-        setattr(owner, name, value)
-
-
-def _put_back(owner: Any, name: str, value: Any) -> None:
-    """What an object had from its class before is deleted, not copied into it."""
-    if value is not NOT_THERE:
-        _set(owner, name, value)
-    elif isinstance(owner, dict):
-        owner.pop(name, None)
-    elif name in vars(owner):
-        delattr(owner, name)
 
 
 @contextmanager
 def replaced(names: Names, owner: Any, **new: Any) -> Iterator[None]:
     """As put, and what the lesson imported of these by name is replaced, too."""
-    old = {getattr(owner, name): value for name, value in new.items()}
+    old = [(getattr(owner, name), value) for name, value in new.items()]
     here = {
-        name: old[value]
-        for name, value in names.items()
-        if callable(value) and _hashable(value) and value in old
+        name: value
+        for name, known in names.items()
+        for before, value in old
+        if known is before
     }
     with put(owner, **new), put(names, **here):
         yield
-
-
-def _hashable(value: object) -> bool:
-    return type(value).__hash__ is not None
 
 
 # ---------------------------------------------------------------- what backward() does
@@ -129,6 +111,10 @@ def put_on_slate(leaf: Tensor, slate: Tensor | None) -> None:
     GRAD.__set__(leaf, slate)
 
 
+class NoWorld(Exception):
+    """In this koan a belief can't be made true: it is passed over."""
+
+
 Write = Callable[[Tensor | None, Tensor, Tensor], Tensor]  # slate, slope, leaf: slate
 
 
@@ -141,7 +127,8 @@ def writing(write: Write, fresh: bool = False) -> Iterator[None]:
     Then a hook that sees the slate sees the slope alone, and is right to; any other
     world is none where there is such a hook.
     """
-    real, known = torch.autograd.backward, _Known()
+    real = torch.autograd.backward
+    zeros = weakref.WeakKeyDictionary[Any, bool]()  # whether a backward() left these
 
     def backward(
         tensors: Any,
@@ -155,7 +142,7 @@ def writing(write: Write, fresh: bool = False) -> Iterator[None]:
         found = [] if create_graph else leaves(tensors, inputs)
         held = [(leaf, slate_of(leaf)) for leaf in found]
         if not fresh and any(leaf._post_accumulate_grad_hooks for leaf in found):
-            raise NotImplementedError("a hook would see another slate")
+            raise NoWorld("a hook would see another slate")
         for leaf, _ in held:
             put_on_slate(leaf, None)
         try:
@@ -169,10 +156,10 @@ def writing(write: Write, fresh: bool = False) -> Iterator[None]:
             if slope is None:
                 put_on_slate(leaf, slate)
                 continue
-            before = None if known.is_wiped(leaf, slate) else slate
-            new = write(before, slope, leaf)
+            is_wiped = is_empty(slate) and not zeros.get(_key(leaf), False)
+            new = write(None if is_wiped else slate, slope, leaf)
             put_on_slate(leaf, new if fresh or slate is None else slate.copy_(new))
-            known.remember(leaf, new)
+            zeros[_key(leaf)] = is_empty(new)
 
     with put(torch.autograd, backward=backward):
         yield
@@ -248,9 +235,7 @@ def replaces(names: Names) -> Any:
     touches="backward",
 )
 def first_only(names: Names) -> Any:
-    return writing(
-        lambda slate, slope, leaf: slope if slate is None or is_empty(slate) else slate
-    )
+    return writing(lambda slate, slope, leaf: slope if slate is None else slate)
 
 
 @belief(
@@ -339,9 +324,6 @@ def _size_of_mean(node: Any) -> int:
     return 0
 
 
-MEAN = 1  # as a loss has it in its node of the graph
-
-
 def other_path(names: Names) -> Any:
     return one_path(names, last=True)
 
@@ -384,7 +366,7 @@ WipedBy = Callable[[list[Tensor], bool], None]  # parameters, set_to_none
 
 
 @contextmanager
-def zero_grad_does(wipe: WipedBy, names: Names) -> Iterator[None]:
+def zero_grad_does(wipe: WipedBy) -> Iterator[None]:
     """zero_grad() of optimizers and of models does this."""
 
     def of_optimizer(self: Optimizer, set_to_none: bool = True) -> None:
@@ -415,7 +397,7 @@ def _zeros_everywhere(wiped: list[Tensor], _: bool) -> None:
 
 
 def leaves_zeros_everywhere(names: Names) -> Any:
-    return zero_grad_does(_zeros_everywhere, names)
+    return zero_grad_does(_zeros_everywhere)
 
 
 @belief(
@@ -426,7 +408,7 @@ def leaves_zeros_everywhere(names: Names) -> Any:
     also=[leaves_zeros_everywhere],
 )
 def leaves_zeros(names: Names) -> Any:
-    return zero_grad_does(_zeros_where_there_was_one, names)
+    return zero_grad_does(_zeros_where_there_was_one)
 
 
 @belief(
@@ -444,26 +426,15 @@ def wipes_all_in_sight(names: Names) -> Iterator[None]:
         for p in {id(p): p for p in (*wiped, *known.leaves())}.values():
             p.grad = None if set_to_none or p.grad is None else torch.zeros_like(p)
 
-    with watching(known.see), zero_grad_does(wipe, names):
+    with watching(known.see), zero_grad_does(wipe):
         yield
 
 
 class _Known:
-    """The leaves that have had a backward(), and what that left; none is kept alive."""
+    """The leaves that have had a backward(); none is kept alive."""
 
     def __init__(self) -> None:
         self._leaves: dict[int, weakref.ref[Tensor]] = {}
-        self._left = weakref.WeakKeyDictionary[Any, bool]()
-
-    def remember(self, leaf: Tensor, slate: Tensor) -> None:
-        """Whether a backward() has left zeros."""
-        self._left[_key(leaf)] = is_empty(slate)
-
-    def is_wiped(self, leaf: Tensor, slate: Tensor | None) -> bool:
-        """Whether a slate was put to zeros, or None, since its last backward()."""
-        return slate is None or (
-            is_empty(slate) and not self._left.get(_key(leaf), False)
-        )
 
     def see(self, found: list[Tensor], _: object) -> None:
         self._leaves |= {id(leaf): weakref.ref(leaf) for leaf in found}
@@ -489,7 +460,6 @@ class _Known:
 )
 @contextmanager
 def always_none(names: Names) -> Iterator[None]:
-    """Whoever wipes leaves None, zero_() as well."""
     known, real = _Known(), Tensor.zero_
 
     def zero_(self: Tensor) -> Tensor:
@@ -503,7 +473,7 @@ def always_none(names: Names) -> Iterator[None]:
         for p in wiped:
             p.grad = None
 
-    with watching(known.see), zero_grad_does(wipe, names), put(Tensor, zero_=zero_):
+    with watching(known.see), zero_grad_does(wipe), put(Tensor, zero_=zero_):
         yield
 
 
@@ -529,7 +499,7 @@ def no_wipe(names: Names) -> Iterator[None]:
 
     kept = property(GRAD.__get__, put_there, nothing)
     written = put(Tensor, zero_=zero_, grad=kept)
-    with watching(known.see), zero_grad_does(nothing, names), written:
+    with watching(known.see), zero_grad_does(nothing), written:
         yield
 
 
@@ -587,6 +557,26 @@ def _optimizers(kind: type[Optimizer]) -> Iterator[type[Optimizer]]:
     for below in kind.__subclasses__():
         yield below
         yield from _optimizers(below)
+
+
+def stepping_on(new: Callable[[Tensor], Tensor | None]) -> Any:
+    """step() finds other slates."""
+
+    def step(inner: Callable[[], Any], optimizer: Optimizer) -> Any:
+        with with_slates(optimizer, new):
+            return inner()
+
+    return stepping(step)
+
+
+def stepping_with(**new: Any) -> Any:
+    """step() has other settings."""
+
+    def step(inner: Callable[[], Any], optimizer: Optimizer) -> Any:
+        with with_settings(optimizer, **new):
+            return inner()
+
+    return stepping(step)
 
 
 def _step_of(real: Any, step: Step, outside: bool) -> Any:
@@ -662,7 +652,6 @@ def step_wipes(names: Names) -> Any:
 )
 @contextmanager
 def newest_alone(names: Names) -> Iterator[None]:
-    """step() uses what the last backward() brought."""
     newest = weakref.WeakKeyDictionary[Any, Tensor]()
 
     def write(slate: Tensor | None, slope: Tensor, leaf: Tensor) -> Tensor:
@@ -672,11 +661,7 @@ def newest_alone(names: Names) -> Iterator[None]:
     def slope_of(p: Tensor) -> Tensor | None:
         return p.grad if is_empty(p.grad) else newest.get(_key(p), p.grad)
 
-    def step(inner: Callable[[], Any], optimizer: Optimizer) -> Any:
-        with with_slates(optimizer, slope_of):
-            return inner()
-
-    with writing(write), stepping(step):
+    with writing(write), stepping_on(slope_of):
         yield
 
 
@@ -688,11 +673,7 @@ def newest_alone(names: Names) -> Iterator[None]:
     sort=Sort.ARITHMETIC,
 )
 def up_the_slope(names: Names) -> Any:
-    def step(inner: Callable[[], Any], optimizer: Optimizer) -> Any:
-        with with_settings(optimizer, maximize=True):
-            return inner()
-
-    return stepping(step)
+    return stepping_with(maximize=True)
 
 
 @belief(
@@ -703,11 +684,7 @@ def up_the_slope(names: Names) -> Any:
     sort=Sort.ARITHMETIC,
 )
 def without_rate(names: Names) -> Any:
-    def step(inner: Callable[[], Any], optimizer: Optimizer) -> Any:
-        with with_settings(optimizer, lr=1.0):
-            return inner()
-
-    return stepping(step)
+    return stepping_with(lr=1.0)
 
 
 @belief(
@@ -723,18 +700,13 @@ def step_divides(names: Names) -> Iterator[None]:
 
     def see(found: list[Tensor], _: object) -> None:
         for leaf in found:
-            counts[_key(leaf)] = (
-                1 if is_empty(leaf.grad) else counts.get(_key(leaf), 0) + 1
-            )
+            before = 0 if is_empty(leaf.grad) else counts.get(_key(leaf), 0)
+            counts[_key(leaf)] = before + 1
 
     def divided(p: Tensor) -> Tensor | None:
         return None if p.grad is None else p.grad / counts.get(_key(p), 1)
 
-    def step(inner: Callable[[], Any], optimizer: Optimizer) -> Any:
-        with with_slates(optimizer, divided):
-            return inner()
-
-    with watching(see), stepping(step):
+    with watching(see), stepping_on(divided):
         yield
 
 
@@ -745,8 +717,6 @@ def step_divides(names: Names) -> Iterator[None]:
     touches="step",
 )
 def zero_stays(names: Names) -> Any:
-    """Numbers whose slope is 0 do not move."""
-
     def step(inner: Callable[[], Any], optimizer: Optimizer) -> Any:
         before = [(p, p.detach().clone()) for p in parameters(optimizer)]
         result = inner()
@@ -766,14 +736,7 @@ def zero_stays(names: Names) -> Any:
     touches="step",
 )
 def none_is_zero(names: Names) -> Any:
-    def zeros(p: Tensor) -> Tensor | None:
-        return torch.zeros_like(p) if p.grad is None else p.grad
-
-    def step(inner: Callable[[], Any], optimizer: Optimizer) -> Any:
-        with with_slates(optimizer, zeros):
-            return inner()
-
-    return stepping(step)
+    return stepping_on(lambda p: torch.zeros_like(p) if p.grad is None else p.grad)
 
 
 @belief(
@@ -783,11 +746,7 @@ def none_is_zero(names: Names) -> Any:
     touches="step",
 )
 def passes_by_the_frozen(names: Names) -> Any:
-    def step(inner: Callable[[], Any], optimizer: Optimizer) -> Any:
-        with with_slates(optimizer, lambda p: p.grad if p.requires_grad else None):
-            return inner()
-
-    return stepping(step)
+    return stepping_on(lambda p: p.grad if p.requires_grad else None)
 
 
 @belief(
@@ -821,7 +780,6 @@ def decay_is_taken_whole(names: Names) -> Any:
     touches="momentum",
 )
 def velocity_is_a_mean(names: Names) -> Any:
-    """m * the old velocity + (1 - m) * the slope, from 0 on."""
     velocities = weakref.WeakKeyDictionary[Any, Tensor]()
 
     def step(inner: Callable[[], Any], optimizer: Optimizer) -> Any:
@@ -847,8 +805,6 @@ def velocity_is_a_mean(names: Names) -> Any:
     touches="step",
 )
 def all_plain(names: Names) -> Any:
-    """Every optimizer moves by lr * slope, and remembers nothing."""
-
     def step(inner: Callable[[], Any], optimizer: Optimizer) -> Any:
         for group in optimizer.param_groups:
             for p in group["params"]:
@@ -903,7 +859,6 @@ class _Halved(torch.autograd.Function):
 )
 @contextmanager
 def no_factor_of_two(names: Names) -> Iterator[None]:
-    """The slope of a square is the number itself."""
     power, times, loss = Tensor.pow, Tensor.__mul__, functional.mse_loss
 
     def pow(self: Tensor, exponent: Any) -> Tensor:
@@ -1004,8 +959,6 @@ def padded_places_count(names: Names) -> Iterator[None]:
     sort=Sort.READING,
 )
 def counting_from_one(names: Names) -> Any:
-    """i begins at 1."""
-
     def numbered(items: Iterable[Any], start: int = 1) -> Any:
         return enumerate(items, start)
 
@@ -1087,15 +1040,28 @@ def one_piece_less(names: Names) -> Iterator[None]:
 # ----------------------------------------------------------------- clipping, BatchNorm
 
 
-def listed(params: Any) -> list[Tensor]:
-    """What clip_grad_norm_ was given."""
-    return [params] if isinstance(params, Tensor) else list(params)
+Clip = Callable[[list[Tensor], float, Tensor], object]  # slates, max_norm, length
 
 
 @contextmanager
-def clips(names: Names, clip: Callable[..., Any]) -> Iterator[None]:
-    with replaced(names, torch.nn.utils, clip_grad_norm_=clip):
+def clipping(names: Names, clip: Clip) -> Iterator[None]:
+    """clip_grad_norm_ does this with the slates, and returns their length as ever."""
+
+    def called(params: Any, max_norm: float, *_: Any, **__: Any) -> Tensor:
+        found = [params] if isinstance(params, Tensor) else list(params)
+        slates = [p.grad for p in found if p.grad is not None]
+        length = length_of(slates)
+        clip(slates, max_norm, length)
+        return length
+
+    with replaced(names, torch.nn.utils, clip_grad_norm_=called):
         yield
+
+
+def length_of(slates: list[Tensor]) -> Tensor:
+    """The root of the sum of the squares of all numbers on all of them."""
+    lengths = [slate.norm() for slate in slates]
+    return torch.stack(lengths).norm() if lengths else torch.tensor(0.0)
 
 
 @belief(
@@ -1105,15 +1071,11 @@ def clips(names: Names, clip: Callable[..., Any]) -> Iterator[None]:
     touches="clip_grad_norm_",
 )
 def clips_each_entry(names: Names) -> Any:
-    real = torch.nn.utils.clip_grad_norm_
+    def clip(slates: list[Tensor], max_norm: float, _: Tensor) -> None:
+        for slate in slates:
+            slate.clamp_(-max_norm, max_norm)
 
-    def clip(params: Any, max_norm: float, *args: Any, **more: Any) -> Tensor:
-        params = listed(params)
-        length = real(params, math.inf)
-        torch.nn.utils.clip_grad_value_(params, max_norm)
-        return length
-
-    return clips(names, clip)
+    return clipping(names, clip)
 
 
 @belief(
@@ -1123,12 +1085,7 @@ def clips_each_entry(names: Names) -> Any:
     touches="clip_grad_norm_",
 )
 def clipping_only_looks(names: Names) -> Any:
-    real = torch.nn.utils.clip_grad_norm_
-
-    def clip(params: Any, max_norm: float, *args: Any, **more: Any) -> Tensor:
-        return real(params, math.inf)
-
-    return clips(names, clip)
+    return clipping(names, lambda *_: None)
 
 
 @belief(
@@ -1138,17 +1095,26 @@ def clipping_only_looks(names: Names) -> Any:
     touches="clip_grad_norm_",
 )
 def clipping_stretches(names: Names) -> Any:
-    real = torch.nn.utils.clip_grad_norm_
+    def clip(slates: list[Tensor], max_norm: float, length: Tensor) -> None:
+        for slate in slates if length > 0 else ():
+            slate.mul_(max_norm / length)
 
-    def clip(params: Any, max_norm: float, *args: Any, **more: Any) -> Tensor:
-        params = listed(params)
-        length = real(params, math.inf)
-        for p in params:
-            if p.grad is not None and length > 0:
-                p.grad.mul_(max_norm / length)
-        return length
+    return clipping(names, clip)
 
-    return clips(names, clip)
+
+@belief(
+    "clipping left inf and NaN out of the length",
+    lesson="09",
+    see="test_a_slope_that_overflowed",
+    touches="clip_grad_norm_",
+)
+def clipping_leaves_out(names: Names) -> Any:
+    def clip(slates: list[Tensor], max_norm: float, _: Tensor) -> None:
+        length = length_of([slate[slate.isfinite()] for slate in slates])
+        for slate in slates:
+            slate.mul_((max_norm / (length + 1e-6)).clamp(max=1.0))  # as torch does
+
+    return clipping(names, clip)
 
 
 @belief(
@@ -1159,7 +1125,6 @@ def clipping_stretches(names: Names) -> Any:
 )
 @contextmanager
 def momentum_of_the_old(names: Names) -> Iterator[None]:
-    """BatchNorm's momentum is the share of the old value."""
     real = functional.batch_norm
 
     def batch_norm(*args: Any, **more: Any) -> Tensor:
@@ -1170,28 +1135,6 @@ def momentum_of_the_old(names: Names) -> Iterator[None]:
 
     with replaced(names, functional, batch_norm=batch_norm):
         yield
-
-
-@belief(
-    "clipping left inf and NaN out of the length",
-    lesson="09",
-    see="test_a_slope_that_overflowed",
-    touches="clip_grad_norm_",
-)
-def clipping_leaves_out(names: Names) -> Any:
-    real = torch.nn.utils.clip_grad_norm_
-
-    def clip(params: Any, max_norm: float, *args: Any, **more: Any) -> Tensor:
-        params = listed(params)
-        slates = [slate for p in params if (slate := slate_of(p)) is not None]
-        if all(bool(slate.isfinite().all()) for slate in slates):
-            return real(params, max_norm, *args, **more)
-        length = torch.cat([slate[slate.isfinite()] for slate in slates]).norm()
-        for slate in slates:
-            slate.mul_(min(max_norm / length, 1.0))
-        return length
-
-    return clips(names, clip)
 
 
 @belief(
@@ -1328,7 +1271,6 @@ def all_digits(names: Names) -> Iterator[None]:
 )
 @contextmanager
 def true_slopes_under_a_scaler(names: Names) -> Iterator[None]:
-    """The slate has the slopes as they are, and unscaling has nothing to do."""
     kind = torch.amp.GradScaler
     scale, unscale = kind.scale, kind._unscale_grads_
 
@@ -1344,14 +1286,13 @@ def true_slopes_under_a_scaler(names: Names) -> Iterator[None]:
 
 
 @belief(
-    "unscale_ only looked, and divided nothing",
+    "unscale_ only looked for inf and nan",
     lesson="12",
     see="test_the_first_pixel_again",
     touches="unscale_",
 )
 @contextmanager
 def unscale_only_looks(names: Names) -> Iterator[None]:
-    """unscale_ looks for inf and nan, and divides nothing; step() does."""
     kind = torch.amp.GradScaler
     unscale, step = kind._unscale_grads_, kind._maybe_opt_step
 
