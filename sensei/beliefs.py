@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from enum import Enum
-from itertools import islice
 from typing import Any
 
 from sensei import comparing
@@ -67,18 +66,15 @@ class Belief:
 
 @dataclass(frozen=True)
 class Told:
-    """The sentence for the learner, and the belief and the world that it is about.
+    """The sentence for the learner, and the world that it is about.
 
-    ``world`` is None for a slip of reading. ``all_says`` are the beliefs that explain
-    the prediction, this one first; ``is_whole`` says whether they explain all of it,
-    or only what is wrong in it.
+    ``world`` is None for a slip of reading. ``says`` are all the beliefs that explain
+    the prediction, the one of the sentence first.
     """
 
-    belief: Belief
     sentence: str
     world: World | None
-    all_says: tuple[str, ...]
-    is_whole: bool
+    says: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -93,41 +89,32 @@ class Believed:
 # ------------------------------------------------------------------ what is told
 
 
-def told(outcome: Outcome) -> Told | None:
+def told(outcome: Outcome, in_part: bool = True) -> Told | None:
     """The belief that comes to a wrong prediction; None where none is told.
 
-    The first in the order of telling. What is right in part is looked at entry by
-    entry, and told if one belief alone explains all that is wrong in it.
+    The first in the order of telling. ``in_part``: what is right in part is looked at
+    entry by entry, and told if one belief alone explains all that is wrong in it.
     """
     candidates = believed(outcome)
     wrote, tolerance = outcome.prediction, outcome.attempt.forms[0].tolerance
     fitting = [one for one in candidates if agree(one.value, wrote, tolerance)]
     if fitting:
-        return _told(outcome, fitting, is_whole=True)
+        return _told(outcome.attempt.koan, "This", fitting)
     found = outcome.checks[0].found
     fitting = [one for one in candidates if _explains(one, found, wrote, tolerance)]
-    if len({one.belief.name for one in fitting}) == 1:
-        return _told(outcome, fitting, is_whole=False)
+    if in_part and len({one.belief.name for one in fitting}) == 1:
+        return _told(outcome.attempt.koan, "What does not hold", fitting)
     return None
 
 
-def _told(outcome: Outcome, fitting: Sequence[Believed], is_whole: bool) -> Told:
-    start = "This" if is_whole else "What does not hold"
-    first = fitting[0].belief
-    koan = outcome.attempt.koan
-    parts = [first.says, *(other.says for other in _second(fitting))]
-    sentence = f"{start} would be right if {', or if '.join(parts)}."
-    sentence += _see(first.see, koan)
-    says = dict.fromkeys(one.belief.says for one in fitting)
-    return Told(first, sentence, fitting[0].world, tuple(says), is_whole)
-
-
-def _second(fitting: Sequence[Believed]) -> list[Belief]:
-    """One more belief about the subject that comes to the same."""
-    first = fitting[0].belief
-    others = (one.belief for one in fitting if one.belief.name != first.name)
-    alike = (other for other in others if other.sort is first.sort is Sort.SUBJECT)
-    return list(islice(alike, 1))
+def _told(koan: Koan, start: str, fitting: Sequence[Believed]) -> Told:
+    """Two of the beliefs are in the sentence, if both are about the subject."""
+    beliefs = list({one.belief.says: one.belief for one in fitting}.values())
+    first, *others = beliefs
+    alike = [other for other in others if other.sort is first.sort is Sort.SUBJECT]
+    says = ", or if ".join(belief.says for belief in [first, *alike[:1]])
+    sentence = f"{start} would be right if {says}.{_see(first.see, koan)}"
+    return Told(sentence, fitting[0].world, tuple(belief.says for belief in beliefs))
 
 
 def _see(name: str, koan: Koan) -> str:
@@ -156,27 +143,12 @@ def _explains(
     """Whether a world comes to every wrong entry of what is right in part."""
     if one.belief.sort is Sort.READING:
         return False
-    triples = list(entries(found, wrote, one.value))
+    triples = list(comparing.entries(found, wrote, one.value))
     wrong = [entry for entry in triples if not agree(entry[0], entry[1], tolerance)]
     return 0 < len(wrong) < len(triples) and all(
         not isinstance(predicted, bool | str) and agree(value, predicted, tolerance)
         for _, predicted, value in wrong
     )
-
-
-def entries(*values: Any) -> Iterator[tuple[Any, ...]]:
-    """The innermost entries of values of one shape, side by side; else nothing."""
-    if all(isinstance(value, dict) for value in values):
-        keys = [set(value) for value in values]
-        if all(each == keys[0] for each in keys):
-            for key in values[0]:
-                yield from entries(*(value[key] for value in values))
-    elif all(map(comparing.is_list, values)):
-        if len({len(value) for value in values}) == 1:
-            for inner in zip(*values, strict=True):
-                yield from entries(*inner)
-    else:
-        yield values
 
 
 # ------------------------------------------------------------- what is believed
@@ -190,7 +162,7 @@ def believed(outcome: Outcome) -> Sequence[Believed]:
     """
     attempt, arguments = outcome.attempt, outcome.arguments
     known = attempt.work.outcomes
-    key = "believed", attempt.koan.name, repr(sorted(arguments.items()))
+    key = "believed", attempt.koan, repr(sorted(arguments.items()))
     if key not in known:
         found = outcome.checks[0].found
         known[key] = list(_believed(attempt, arguments, outcome.limits, found))
@@ -260,7 +232,7 @@ def _order(belief: Belief, here: str) -> tuple[int, bool, bool, bool, int]:
 
 def _is_guessed(right: Any) -> bool:
     """Whether there are few answers to choose from: truth values, letters."""
-    return all(isinstance(entry, bool | str) for (entry,) in entries(right))
+    return all(isinstance(entry, bool | str) for (entry,) in comparing.entries(right))
 
 
 def names_in(koan: Koan) -> frozenset[str]:

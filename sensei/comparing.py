@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 Tolerance = Mapping[str, Any] | None
@@ -98,6 +98,21 @@ def near(left: Any, right: Any) -> bool:
         return math.isclose(left, right, rel_tol=NEAR, abs_tol=1e-9)
     except OverflowError:  # an int beyond every float
         return bool(left == right)
+
+
+def entries(*values: Any) -> Iterator[tuple[Any, ...]]:
+    """The innermost entries of values of one shape, side by side; else nothing."""
+    if all(isinstance(value, dict) for value in values):
+        keys = [set(value) for value in values]
+        if all(each == keys[0] for each in keys):
+            for key in values[0]:
+                yield from entries(*(value[key] for value in values))
+    elif all(map(is_list, values)):
+        if len({len(value) for value in values}) == 1:
+            for inner in zip(*values, strict=True):
+                yield from entries(*inner)
+    else:
+        yield values
 
 
 def is_list(value: object) -> bool:

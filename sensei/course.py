@@ -174,8 +174,7 @@ class Course:
     @property
     def modules(self) -> list[str]:
         """The names of the modules that it brings."""
-        named = self.story, self.state, self.misconceptions
-        return [name for name in named if name]
+        return [name for module in MODULES if (name := getattr(self, module))]
 
     @cached_property
     def free(self) -> Free:

@@ -75,9 +75,7 @@ def _texts(lesson_text: str) -> Mapping[str, str]:
     lines = source.lines_of(lesson_text)
     texts = {}
     for name, found in functions(source.parse(lesson_text).body).items():
-        nodes = (found[0], *found[0].decorator_list)
-        first = min(node.lineno for node in nodes) - 1
-        texts[name] = "\n".join(lines[first : found[0].end_lineno]) + "\n"
+        texts[name] = "\n".join(lines[source.span(found[0])]) + "\n"
     return texts
 
 

@@ -49,7 +49,7 @@ def _revealed(outcome: Outcome, verdict: Verdict) -> Verdict:
     others = _story_in(told.world, outcome) if told and told.world else []
     if not told or not others or not timeline.part(events, others):
         return verdict
-    so = f"if so: {told.belief.says}"  # and no chance likeness beside it
+    so = f"if so: {told.says[0]}"  # and no chance likeness beside it
     return replace(verdict, believed=timeline.pack(others), remarks=so)
 
 

@@ -173,14 +173,11 @@ def _of_prediction(outcome: Outcome, verdict: Verdict, named: str) -> Verdict:
     """The diagnosis, a belief where there is none, and what holds entry by entry."""
     [form], [check] = outcome.attempt.forms, outcome.checks
     entries = partial.which_hold(check.found, outcome.prediction, form.tolerance)
-    told = beliefs.told(outcome)
-    if told and (told.is_whole or not named):
-        verdict = replace(verdict, beliefs=told.all_says)
-    else:
-        told = None
+    told = beliefs.told(outcome, in_part=not named)
     general = verdict.sentence if not entries else ""
     first = named or (told.sentence if told else general)
-    return replace(verdict, sentence=" ".join(filter(None, [first, entries])))
+    sentence = " ".join(filter(None, [first, entries]))
+    return replace(verdict, sentence=sentence, beliefs=told.says if told else ())
 
 
 def _of_code(outcome: Outcome, verdict: Verdict, named: str) -> Verdict:

@@ -139,11 +139,11 @@ def _with_one_koan(lesson: Lesson, name: str, given: str) -> str:
         ) from None
     original = functions(source.parse(given).body)
     lines = source.lines_of(mine)
-    new = source.lines_of(given)[span(original[name][0])]
+    new = source.lines_of(given)[source.span(original[name][0])]
     if name in found:
         for copy in reversed(found[name][1:]):
-            del lines[span(copy)]
-        lines[span(found[name][0])] = new
+            del lines[source.span(copy)]
+        lines[source.span(found[name][0])] = new
         return "\n".join(lines)
     return "\n".join(_inserted(lines, new, name, list(original), found))
 
@@ -162,15 +162,9 @@ def _inserted(
         return [*lines[:at], "", "", *new, *lines[at:]]
     following = [koan for koan in order if koan in found]
     if following:
-        at = span(found[following[0]][0]).start
+        at = source.span(found[following[0]][0]).start
         return [*lines[:at], *new, "", "", *lines[at:]]
     return ["\n".join(lines).rstrip("\n"), "", "", *new, ""]
-
-
-def span(function: Function) -> slice:
-    """The lines of a function among those of its file, its decorators included."""
-    nodes = (function, *function.decorator_list)
-    return slice(min(node.lineno for node in nodes) - 1, function.end_lineno)
 
 
 def write(path: Path, data: bytes) -> None:

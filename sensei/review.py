@@ -156,8 +156,7 @@ def _frame(lesson: Lesson) -> Iterator[str]:
 
 
 def _lines_of(node: ast.stmt, lines: Sequence[str]) -> str:
-    first = min(n.lineno for n in (node, *getattr(node, "decorator_list", [])))
-    return "\n".join(lines[first - 1 : node.end_lineno])
+    return "\n".join(lines[source.span(node)])
 
 
 # -------------------------------------------------------------------- the command

@@ -42,6 +42,12 @@ def lines_of(text: str) -> list[str]:
     return _LINE_END.split(text)
 
 
+def span(node: ast.stmt) -> slice:
+    """The lines of a statement among those of its file, its decorators included."""
+    nodes = (node, *getattr(node, "decorator_list", []))
+    return slice(min(one.lineno for one in nodes) - 1, node.end_lineno)
+
+
 def decode(source: bytes) -> str:
     """The text of a file; bytes that are not UTF-8 stay as lone surrogates.
 

@@ -23,7 +23,7 @@ from sensei import blanks, edit, source
 from sensei.course import Course, CourseError
 from sensei.lesson import Koan, Lesson, NotAsGiven, find_fill, functions
 from sensei.notes import NotesError
-from sensei.reset import span, with_ends_of, write
+from sensei.reset import with_ends_of, write
 from sensei.source import Function, Unreadable
 from sensei.work import Work
 
@@ -145,7 +145,7 @@ def _take_fill(koan: Koan, work: Work, fills: dict[str, str], made: Plan) -> Non
 def _keep_aside(work: Work, name: str, why: str, made: Plan) -> None:
     koan = work.lesson.koans[name]
     if work.is_filled(koan):
-        text = "\n".join(work.lines[span(work.found[name][0])])
+        text = "\n".join(work.lines[source.span(work.found[name][0])])
         made.homeless.append(f"# {name}, from {work.lesson.relative}: {why}\n{text}\n")
 
 
@@ -166,9 +166,11 @@ def _given(lesson: Lesson, koan: str = "") -> list[str]:
     text = lesson.pristine.text
     lines, found = source.lines_of(text), functions(source.parse(text).body)
     if koan:
-        return [line for each in found.get(koan, []) for line in lines[span(each)]]
+        return [
+            line for each in found.get(koan, []) for line in lines[source.span(each)]
+        ]
     for each in _backwards(found):
-        del lines[span(each)]
+        del lines[source.span(each)]
     return lines
 
 
@@ -197,7 +199,9 @@ def _merged(lesson: Lesson, kept: Mapping[str, Work], fills: Mapping[str, str]) 
     lines = source.lines_of(text)
     for function in _backwards(functions(source.parse(text).body)):
         if work := kept.get(function.name):
-            lines[span(function)] = work.lines[span(work.found[function.name][0])]
+            lines[source.span(function)] = work.lines[
+                source.span(work.found[function.name][0])
+            ]
     return "\n".join(lines)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from sensei import beliefs, blanks, comparing, source
 from sensei.attempt import Arguments, Attempt
 from sensei.beliefs import Sort
 from sensei.blanks import Fill
+from sensei.comparing import entries, is_number
 from sensei.drawing import draw, form_of, text_of, why_not
 from sensei.lesson import Koan, Lesson, functions
 from sensei.running import Outcome, run
@@ -50,7 +51,9 @@ def find(
     if why_not(koan):
         return None
     original = _original(koan, repr(sorted(arguments.items())), arguments, limits)
-    if original is None or not any(map(_is_number, _entries(original.answer))):
+    if original is None or not any(
+        is_number(one) for (one,) in entries(original.answer)
+    ):
         return None
     for candidate in range(seed, seed + tries):
         text = draw(koan, candidate)
@@ -102,8 +105,6 @@ def _original(
 
 def _trial(outcome: Outcome) -> Trial:
     """What a koan came to, and what it comes to in each world that a belief makes."""
-    attempt = outcome.attempt
-    attempt.work.outcomes.clear()  # another variant has been there
     told = [b for b in beliefs.believed(outcome) if b.belief.sort is not Sort.READING]
     names = [each.belief.name for each in told]
     places = ((name, names[:i].count(name)) for i, name in enumerate(names))
@@ -145,10 +146,10 @@ def is_alike(before: Any, after: Any, is_exact: bool) -> bool:
 
     ``is_exact`` says that it is compared without a tolerance.
     """
-    olds, news = list(_entries(before)), list(_entries(after))
+    olds, news = ([one for (one,) in entries(each)] for each in (before, after))
     if len(olds) != len(news) or _shape(before) != _shape(after) or olds == news:
         return False
-    old, new = ([n for n in each if _is_number(n)] for each in (olds, news))
+    old, new = ([n for n in each if is_number(n)] for each in (olds, news))
     largest = max([LARGEST, *(abs(n) for n in old if math.isfinite(n))])
     return all(_is_short(number, largest, is_exact) for number in new) and _pattern(
         old
@@ -173,17 +174,6 @@ def _pattern(numbers: Sequence[float]) -> list[object]:
     return [(n == 0, rounded.index(n)) for n in rounded]
 
 
-def _entries(value: Any) -> Iterator[Any]:
-    match value:
-        case list() | tuple():
-            for item in value:
-                yield from _entries(item)
-        case dict():
-            yield from _entries(list(value.values()))
-        case _:
-            yield value
-
-
 def _shape(value: Any) -> object:
     """How lists lie in each other, and all that is no number as it is."""
     match value:
@@ -191,11 +181,7 @@ def _shape(value: Any) -> object:
             return [_shape(item) for item in value]
         case dict():
             return {key: _shape(item) for key, item in value.items()}
-    return "a number" if _is_number(value) else repr(value)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return "a number" if is_number(value) else repr(value)
 
 
 def keeps_apart(before: Trial, after: Trial) -> bool:

@@ -213,7 +213,7 @@ class Work:
         is not as it was given, or for a text that can't stand there.
         """
         function, fill = self.function(koan), self.fill(koan)
-        first = first_line(function)
+        first = source.span(function).start
         lines = [""] * first + self.lines[first : function.end_lineno]
         text = textwrap.dedent(text).strip("\n")
         source_of_it = edit.replaced("\n".join(lines), [(fill, text)])
@@ -232,7 +232,7 @@ class Work:
         _ = self.frame, self.module
         other = copy.copy(self)
         vars(other).pop("lines", None)
-        other.text = "\n" * first_line(self.function(koan)) + text
+        other.text = "\n" * source.span(self.function(koan)).start + text
         other._attempts, other._blanks = {}, {}
         other.around, other.unknown = list(self.around), list(self.unknown)
         other.found, other.faults = dict(self.found), dict(self.faults)
@@ -326,11 +326,6 @@ def restore_modules(modules: dict[Work, ModuleType]) -> None:
         vars(work).pop("module", None)
     for work, module in modules.items():
         vars(work)["module"] = module
-
-
-def first_line(function: Function) -> int:
-    """Where it begins among the lines of its file, counted from 0, decorators too."""
-    return min(node.lineno for node in (function, *function.decorator_list)) - 1
 
 
 # ---------------------------------------------------------------- around the koans

@@ -104,7 +104,7 @@ def apart(koan: Trials) -> Iterator[Finding]:
     lesson = koan.koan.lesson
     if koan.is_code or lesson.part or not lesson.course.misconceptions:
         return
-    entries = [entry for (entry,) in beliefs.entries(koan.value)]
+    entries = [entry for (entry,) in comparing.entries(koan.value)]
     is_of_numbers = all(one is None or comparing.is_number(one) for one in entries)
     if not is_of_numbers or all(entry is None for entry in entries):
         return

@@ -20,7 +20,7 @@ from sensei.lesson import Koan
 from sensei.running import Outcome
 from sensei.verdicts import Kind, Verdict
 from sensei.watchdog import Limits
-from sensei.work import Work, first_line
+from sensei.work import Work
 
 WRONG = (Kind.WRONG, Kind.FAILED, Kind.ERROR, Kind.REFUSED)
 BLANK = re.compile(rf"(?<!\w){blanks.BLANK}(?!\w)")
@@ -108,7 +108,7 @@ class Trials:
         """The text of the koan with another fill."""
         function, solution = self.solved.function(self.koan), self.koan.solution
         assert solution is not None
-        first = first_line(function)
+        first = source.span(function).start
         lines = self.solved.lines[first : function.end_lineno]
         above = "\n" * first
         changed = edit.replaced(above + "\n".join(lines), [(solution, fill)])

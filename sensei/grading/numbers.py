@@ -10,10 +10,9 @@ from __future__ import annotations
 import ast
 import hashlib
 import hmac
-import itertools
 import json
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from sensei.blanks import Fill
 from sensei.course import Course, CourseError
 from sensei.lesson import Koan, Lesson, functions
 from sensei.partial import FIGURES
+from sensei.running import argument_sets
 from sensei.watchdog import Limits
 
 NAME = "numbers.secret"
@@ -100,7 +100,7 @@ def _pool(koan: Koan) -> Pool | None:
     """Different variants of a koan; None where there are fewer than two."""
     if drawing.why_not(koan):
         return None
-    runs, limits = list(_runs(koan)), Limits(koan.lesson.course.seconds)
+    runs, limits = argument_sets(koan), Limits(koan.lesson.course.seconds)
     found: dict[str, tuple[int, str]] = {}
     seed, misses = secrets.randbelow(SEEDS), 0
     while len(found) < LARGEST_POOL and misses < MISSES:
@@ -117,14 +117,6 @@ def _pool(koan: Koan) -> Pool | None:
         return None
     seeds, answers = zip(*found.values(), strict=True)
     return Pool(_digest(koan), seeds, answers)
-
-
-def _runs(koan: Koan) -> Iterator[Arguments]:
-    assert koan.pristine
-    given = koan.lesson.course.arguments
-    names = [argument.arg for argument in koan.pristine.args.args]
-    for values in itertools.product(*(given.get(name, ()) for name in names)):
-        yield dict(zip(names, values, strict=True))
 
 
 def _answer(
@@ -260,15 +252,10 @@ def with_koans(text: str, koans: Mapping[str, str]) -> str:
     """A lesson's text with other texts of some of its koans."""
     lines = source.lines_of(text)
     found = functions(source.parse(text).body)
-    spans = {name: _span(found[name][0]) for name in koans}
-    for name, (start, end) in sorted(spans.items(), key=lambda item: -item[1][0]):
-        lines[start:end] = koans[name].rstrip("\n").split("\n")
+    spans = {name: source.span(found[name][0]) for name in koans}
+    for name, span in sorted(spans.items(), key=lambda item: -item[1].start):
+        lines[span] = koans[name].rstrip("\n").split("\n")
     return "\n".join(lines)
-
-
-def _span(function: source.Function) -> tuple[int, int]:
-    nodes = (function, *function.decorator_list)
-    return min(node.lineno for node in nodes) - 1, function.end_lineno or 0
 
 
 def _filled(text: str, answer: str) -> str:
