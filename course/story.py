@@ -1,7 +1,7 @@
 """The story of .grad: whatever is written on a slate, and each move of a small leaf.
 
 [tool.sensei] names this module as the course's story. The engine runs a koan that
-failed once more inside ``watch`` and draws the events (``sensei.timeline``).
+failed once more inside ``watch`` and draws the events (``sensei.chart``).
 
 A trace function looks at the leaves in sight after each step of the koan's file:
 each opcode, since several calls may stand on one line. It sees what a mode or a

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sensei import beliefs, judge, partial, predictions, timeline
+from sensei import beliefs, chart, judge, partial, predictions, timeline
 from sensei.beliefs import World
 from sensei.partial import Table
 from sensei.running import Outcome, run
@@ -47,7 +47,7 @@ def _revealed(outcome: Outcome, verdict: Verdict) -> Verdict:
     verdict = replace(verdict, story=timeline.pack(events), remarks=remarks)
     told = beliefs.told(outcome) if verdict.beliefs else None
     others = _story_in(told.world, outcome) if told and told.world else []
-    if not told or not others or not timeline.part(events, others):
+    if not told or not others or not chart.part(events, others):
         return verdict
     so = f"if so: {told.says[0]}"  # and no chance likeness beside it
     return replace(verdict, believed=timeline.pack(others), remarks=so)

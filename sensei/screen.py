@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from sensei import timeline
+from sensei import chart, timeline
 from sensei.notes import HINTS
 from sensei.partial import Row, Table
 from sensei.progress import Progress, Step, Stretch
@@ -379,9 +379,9 @@ def _story(stretch: Stretch, verdict: Verdict, request: Request) -> Iterator[Lin
     room, most = request.picture_width - MARGIN, request.story_rows
     if verdict.believed:
         others = timeline.unpack(verdict.believed)
-        rows = timeline.beside(events, others, lines, room, most)
+        rows = chart.beside(events, others, lines, room, most)
     else:
-        rows = timeline.draw(events, lines, room, most)
+        rows = chart.draw(events, lines, room, most)
     if not rows:
         return
     yield ()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import forks
-from tiny import TinyCourse
+from tiny import ARGUMENTS, TinyCourse
 from waiting import PATIENCE
 
 pytest_plugins = ["pytester"]
@@ -89,3 +89,12 @@ def new_pythons_are_forks():
 def tiny(pytester, monkeypatch):
     """The tiny course, untouched, in a folder of its own."""
     return TinyCourse.unpack(pytester, monkeypatch)
+
+
+@pytest.fixture
+def author(tiny, monkeypatch):
+    """The tiny course, in the hands of somebody who writes koans."""
+    with (tiny.root / "pyproject.toml").open("a") as file:
+        file.write(ARGUMENTS)
+    monkeypatch.chdir(tiny.root)
+    return tiny

@@ -153,6 +153,14 @@ def test_a_world_that_hangs_or_raises_is_passed_over(tiny, monkeypatch):
     assert verdict.beliefs == ("list() gave a second name",)
 
 
+def test_a_reading_that_raises_is_passed_over(tiny):
+    text = WORLDS.replace("return [-n for n in value]", "return [n[0] for n in value]")
+    assert text != WORLDS
+    (tiny.root / "worlds.py").write_text(text)
+    says = "if list() gave a second name"
+    assert says in told(tiny, "[size + 2, size + 2, size + 2]").sentence
+
+
 def test_nothing_is_told_of_an_answer_that_holds(tiny):
     verdict = told(tiny, "[size + 1, size + 1, size + 2]")
     assert verdict.kind is Kind.PASSED
@@ -252,15 +260,6 @@ def test_watch_says_when_a_second_answer_shares_a_belief(tiny):
 
 
 # ------------------------------------------------------------------- sensei check
-
-
-@pytest.fixture
-def author(tiny, monkeypatch):
-    """The tiny course with its worlds, in the hands of somebody who writes koans."""
-    with (tiny.root / "pyproject.toml").open("a") as file:
-        file.write("arguments = { size = [3] }\n")
-    monkeypatch.chdir(tiny.root)
-    return tiny
 
 
 def to_mend(tiny: TinyCourse, worlds: str) -> list[str]:

@@ -8,9 +8,9 @@ import pytest
 
 from sensei.check.lint import check_course, check_lesson
 from sensei.cli import main
+from tiny import ARGUMENTS
 
 FIRST, SECOND, THIRD = "01_two_names", "02_changing_lists", "further_on/03_odd_lists"
-ARGUMENTS = "arguments = { size = [2, 3] }\n"
 INNER = '''
 
 def test_inner():
@@ -40,15 +40,6 @@ says = "That is two."
 fill = "kept.append(3)"
 says = "That is three."
 """
-
-
-@pytest.fixture
-def author(tiny, monkeypatch):
-    """The tiny course, in the hands of somebody who writes koans."""
-    with (tiny.root / "pyproject.toml").open("a") as file:
-        file.write(ARGUMENTS)
-    monkeypatch.chdir(tiny.root)
-    return tiny
 
 
 def file_of(tiny, which: str, lesson: str):

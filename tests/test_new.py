@@ -11,15 +11,6 @@ from sensei.cli import main
 FIRST = "test_01_two_names"
 
 
-@pytest.fixture
-def author(tiny, monkeypatch):
-    """The tiny course, in the hands of somebody who writes koans."""
-    with (tiny.root / "pyproject.toml").open("a") as file:
-        file.write("arguments = { size = [2, 3] }\n")
-    monkeypatch.chdir(tiny.root)
-    return tiny
-
-
 def files(tiny) -> tuple[str, str]:
     """The first lesson's solution and notes."""
     solution = (tiny.root / "solutions" / f"{FIRST}.py").read_text("utf-8")

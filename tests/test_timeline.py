@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from sensei.chart import MOST_ROWS, beside, draw, part
 from sensei.timeline import (
-    MOST_ROWS,
     Event,
     Miss,
-    beside,
-    draw,
     misses,
     pack,
-    part,
     remarks,
     unpack,
     up_to,

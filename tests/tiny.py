@@ -33,6 +33,7 @@ ALONE = "--disable-plugin-autoload"  # to look for plugins takes a fifth of a ru
 SCREEN = re.compile(r"^ (?:(?:solved|next) +test_\w+|the path|further on)$", re.M)
 CHANCE = re.compile(r"0x[0-9a-f]+|(?!0\.3000)\b\d+\.\d{5,}(e-\d+)?")
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+ARGUMENTS = "arguments = { size = [2, 3] }\n"  # with which sensei check runs koans
 MACHINE = ["NO_COLOR", "FORCE_COLOR", "CI", "BUILD_NUMBER", "PYTEST_XDIST_WORKER"]
 
 
