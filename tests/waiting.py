@@ -14,6 +14,7 @@ def wait_until(holds: Callable[[], Found], what: Callable[[], str] = str) -> Fou
     """What it gives once that is true; ``what`` says what is missing till then."""
     end = time.monotonic() + PATIENCE
     while not (found := holds()):
-        assert time.monotonic() < end, f"waited for too long: {what()}"
+        if time.monotonic() > end:
+            raise TimeoutError(f"a hang: {what()}")
         time.sleep(0.02)
     return found
