@@ -101,9 +101,11 @@ def start(
     wait for it in vain when it takes back its own.
     """
 
+    beside = beside_the_engine()
+
     def target() -> int:
         prepare()
-        return become(arguments, folder, env)
+        return become(arguments, folder, env, beside)
 
     faulthandler.cancel_dump_traceback_later()
     return processes.fork(target, **how)
@@ -125,10 +127,12 @@ def at_a_terminal(
     """``python ARGUMENTS`` at a pseudo-terminal, as pexpect has it."""
     import pexpect  # type: ignore[import-untyped]
 
+    beside = beside_the_engine()
+
     def prepare() -> None:
         heed_ctrl_c()
         if can_fork() and not anew:
-            _leave(become(arguments, folder, env, closing=True))
+            _leave(become(arguments, folder, env, beside, closing=True))
 
     faulthandler.cancel_dump_traceback_later()
     rest["preexec_fn"] = prepare
@@ -214,6 +218,17 @@ def _leave(status: int) -> NoReturn:
     os._exit(status & 0xFF)
 
 
+def beside_the_engine() -> list[str]:
+    """The tests' own modules, which a fork has to forget.
+
+    A fork would copy the page of every module that it looks at.
+    """
+    beside = tuple(str(ROOT / name) for name in BESIDE_THE_ENGINE)
+    modules = sys.modules.copy().items()  # a finalizer may import
+    files = ((name, str(getattr(m, "__file__", None) or "")) for name, m in modules)
+    return [name for name, file in files if file.startswith(beside)]
+
+
 # ------------------------------------------------------------------- in the fork
 
 
@@ -221,6 +236,7 @@ def become(
     arguments: Sequence[str],
     folder: Path,
     env: Mapping[str, str],
+    beside: Sequence[str],
     closing: bool = False,
 ) -> int:
     """Become the process of a command; gives its exit code."""
@@ -232,7 +248,7 @@ def become(
     _open_streams()
     without_folder = arguments[0] == "-P"
     flag, program, *rest = arguments[without_folder:]
-    _forget_this_run([] if without_folder else [str(folder)])
+    _forget_this_run(beside, [] if without_folder else [str(folder)])
     sys.argv = [program if flag == "-m" else flag, *rest]
     return _status_of(lambda: _run(flag, program))
 
@@ -258,12 +274,10 @@ def _stream(number: int, mode: str, **how: Any) -> io.TextIOWrapper:
     return io.TextIOWrapper(os.fdopen(number, mode, closefd=False), **how)
 
 
-def _forget_this_run(first: Sequence[str]) -> None:
+def _forget_this_run(beside: Sequence[str], first: Sequence[str]) -> None:
     """The tests' own modules, and where they are found; what pytest has put in."""
-    beside = tuple(str(ROOT / name) for name in BESIDE_THE_ENGINE)
-    for name, module in sys.modules.copy().items():  # a finalizer may import
-        if str(getattr(module, "__file__", None) or "").startswith(beside):
-            sys.modules.pop(name, None)
+    for name in beside:
+        sys.modules.pop(name, None)
     given = [path for path in sys.path if path and path.startswith(INSTALLED)]
     asked = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     sys.path[:] = [*first, *filter(None, asked), *given]

@@ -1,6 +1,6 @@
 """A koan tried with one answer after another, as a learner's file would have them.
 
-Its lesson is read once, with every koan solved, and each answer is run once. What
+Its lesson is read once, with every koan solved, and each answer is judged once. What
 asks for a prediction is run once in all: no prediction is in what runs.
 """
 
@@ -40,6 +40,7 @@ class Trials:
         self.runs = running.argument_sets(koan)
         self.limits = Limits(koan.lesson.course.seconds)
         self._outcomes: dict[tuple[str, str], Outcome] = {}
+        self._verdicts: dict[str, Verdict] = {}
 
     # --------------------------------------------------------------- the solution
 
@@ -101,8 +102,10 @@ class Trials:
         return diagnosis.example_outcome(self.outcome, number)
 
     def _verdict(self, text: str) -> Verdict:
-        attempt = self.solved.with_koan(self.koan, text).attempt(self.koan)
-        return self._decided(attempt, self.arguments)[0]
+        if text not in self._verdicts:
+            attempt = self.solved.with_koan(self.koan, text).attempt(self.koan)
+            self._verdicts[text] = self._decided(attempt, self.arguments)[0]
+        return self._verdicts[text]
 
     def _with(self, fill: str) -> str:
         """The text of the koan with another fill."""
