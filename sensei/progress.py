@@ -80,7 +80,7 @@ class Progress:
     def steps(self) -> tuple[Step, ...]:
         return tuple(step for stretch in self.stretches for step in stretch.steps)
 
-    @property
+    @cached_property
     def next(self) -> Step | None:
         """The first koan that ran and is not done; else the first blank one.
 

@@ -16,6 +16,7 @@ from sensei.work import Work
 from this_course import KOANS, LESSONS, copy_course, is_code, run_pytest
 
 MAIN = [koan for koan in KOANS if not koan.lesson.part]
+LESSON = "test_01_piling_up.py"
 
 
 def passed(output: str) -> int:
@@ -60,42 +61,33 @@ def test_solved_it_is_green_and_ends(solved):
             assert f"pytest koans/further_on -k test_{lesson.number}" in output
 
 
-def test_no_bytecode_of_a_lesson_is_kept(solved):
-    """Stale bytecode is what runs where a file is saved twice within a second."""
-    lesson, fresh = "koans/test_01_piling_up.py", {"PYTHONDONTWRITEBYTECODE": ""}
-    run_pytest(solved, lesson, anew=True, **fresh)
-    kept = [path.name for path in solved.rglob("*.pyc")]
-    assert kept and not [name for name in kept if name.startswith("test_")]
-
-
-def test_koans_and_solutions_run_together_and_none_warns(solved):
+def test_solutions_run_backwards_and_beside_a_lesson_and_none_warns(solved):
     # NumPy is no dependency; that torch looks for it is not the learner's concern.
     strict = ["-W", "error", "-W", "ignore:Failed to initialize NumPy"]
-    code, output = run_pytest(solved, "koans", "solutions", "-p", "no:sugar", *strict)
+    (solved / "backwards.py").write_text(
+        "def pytest_collection_modifyitems(items):\n    items.reverse()\n"
+    )
+    paths = f"koans/{LESSON}", "solutions"
+    code, output = run_pytest(solved, *paths, "-p", "backwards", *strict)
     assert code == 0, output
-    assert passed(output) + counted(output, "skipped") >= len(MAIN) + len(KOANS)
+    koans = len(KOANS) + len(LESSONS[0].koans)
+    assert passed(output) + counted(output, "skipped") >= koans
 
 
-@pytest.mark.parametrize("path", ["koans/further_on", "koans/further_on -k test_11"])
-def test_further_on_runs_when_it_is_named(solved, path):
-    code, output = run_pytest(solved, *path.split(), "-p", "no:sugar")
+def test_a_lesson_further_on_runs_when_it_is_named(solved):
+    further_on = ["koans/further_on", "-k", "test_12"]
+    code, output = run_pytest(solved, *further_on, "-p", "no:sugar")
     assert code == 0, output
     assert "\n further on\n" in output
     assert "\n the path\n" not in output
 
 
-def test_two_workers_find_the_same(solved):
-    code, output = run_pytest(solved, "solutions", "-p", "xdist", "-n", "2")
+def test_a_worker_finds_the_same(solved):
+    """That two of them agree is said of the tiny course."""
+    both = f"koans/{LESSON}", f"solutions/{LESSON}"
+    code, output = run_pytest(solved, *both, "-n", "1")
     assert code == 0, output
-    assert passed(output) + counted(output, "skipped") >= len(KOANS)
-
-
-def test_any_order_will_do(solved):
-    (solved / "backwards.py").write_text(
-        "def pytest_collection_modifyitems(items):\n    items.reverse()\n"
-    )
-    code, output = run_pytest(solved, "solutions", "-p", "backwards")
-    assert code == 0, output
+    assert passed(output) == 2 * len(LESSONS[0].koans)
 
 
 def test_filling_the_blanks_one_by_one_moves_next_on_to_the_ending(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import textwrap
@@ -78,6 +79,7 @@ def judged(koan: Koan, fill: str, device: str = "cpu") -> Verdict:
 
 def copy_course(folder: Path, solved: bool = False) -> Path:
     """This repository's course in a folder of its own, untouched or solved."""
+    importlib.import_module("torch._dynamo")  # or each fork with an optimizer does
     folder.mkdir(exist_ok=True)
     without = shutil.ignore_patterns("__pycache__", ".*")
     for name in ("koans", "course", "solutions", "sensei"):
