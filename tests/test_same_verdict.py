@@ -86,9 +86,7 @@ def test_pytest_watch_and_grade_say_the_same(course: Path) -> None:
     assert {*kinds} == {"passed", "refused", "wrong", "failed", "error"}
 
 
-def _hold(
-    course: Path, name: str, rounds: Sequence[Sequence[str | None]]
-) -> list[str]:
+def _hold(course: Path, name: str, rounds: Sequence[Sequence[str | None]]) -> list[str]:
     """Ask all three about rounds of fills; gives the verdicts that they agreed on."""
     folders = [course.parent / f"{name}-{i:02}" for i in range(len(rounds))]
     for folder, fills in zip(folders, rounds, strict=True):
