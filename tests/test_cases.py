@@ -554,6 +554,7 @@ ENDING = {
     "an import that fails": "import nosuch",
     "what raises": "1 / 0",
     "what ends": "import sys\nsys.exit(0)",
+    "what skips": "import pytest\npytest.skip('', allow_module_level=True)",
     "a breakpoint": "breakpoint()",
 }
 

@@ -113,24 +113,20 @@ each_screen = pytest.mark.parametrize(
 
 
 @each_screen
-def test_with_sugar_and_without_it_reads_the_same(tiny, prepare, args):
+def test_with_sugar_and_without_it_comes_last_and_reads_the_same(tiny, prepare, args):
     prepare(tiny)
-    assert tiny.run(*args).screen == tiny.run(*args, sugar=True).screen
+    plain, sugared = tiny.run(*args), tiny.run(*args, sugar=True)
+    assert plain.screen == sugared.screen
+    for ran, sign in ((plain, " in "), (sugared, "Results (")):
+        before = ran.text.removesuffix(ran.screen)
+        assert sign in before
+        assert "\n the path\n" not in before and "\n next " not in before
 
 
 @each_screen
-@pytest.mark.parametrize("sugar", [False, True], ids=["plain", "sugar"])
-def test_the_screen_comes_last_and_whole(tiny, prepare, args, sugar):
-    prepare(tiny)
-    ran = tiny.run(*args, sugar=sugar)
-    before = ran.text.removesuffix(ran.screen)
-    assert ("Results (" if sugar else " in ") in before
-    assert "\n the path\n" not in before and "\n next " not in before
-
-
-@each_screen
-@pytest.mark.parametrize("columns", [60, 80, 200])
+@pytest.mark.parametrize("columns", [60, 200])
 def test_the_width_of_the_terminal_is_kept(tiny, prepare, args, columns):
+    """That of 80 is in the transcripts."""
     prepare(tiny)
     tiny.patch.setenv("COLUMNS", str(columns))
     ran = tiny.run(*args)
@@ -159,9 +155,11 @@ def test_colours_on_demand(tiny):
 
 
 @pytest.mark.slow
-@each_screen
-@pytest.mark.parametrize("sugar", [False, True], ids=["plain", "sugar"])
-def test_where_there_is_only_ascii(tiny, prepare, args, sugar):
+@pytest.mark.parametrize(
+    ("screen", "sugar"), zip(SCREENS, [True, False, True, False], strict=True)
+)
+def test_where_there_is_only_ascii(tiny, screen, sugar):
+    prepare, args = SCREENS[screen]
     prepare(tiny)
     tiny.patch.setenv("PYTHONIOENCODING", "ascii" if not sugar else "ascii:replace")
     tiny.patch.setenv("PYTHONUTF8", "0")
