@@ -1116,7 +1116,7 @@ def hold_to_be_harmless(fill: Fill) -> None:
 def test_no_fill_that_may_run_has_what_is_on_no_list():
     counts = {True: 0, False: 0}
 
-    @settings(max_examples=400)
+    @settings(max_examples=200)
     @given(block)
     def check(text: str) -> None:
         try:
@@ -1134,7 +1134,7 @@ def test_no_fill_that_may_run_has_what_is_on_no_list():
             hold_to_be_harmless(fill)
 
     check()
-    assert counts[True] > 20 and counts[False] > 50, counts
+    assert counts[True] > 10 and counts[False] > 25, counts
 
 
 # ---------------------------------------------------------------------- free.toml

@@ -156,7 +156,7 @@ def test_colours_on_demand(tiny):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("screen", "sugar"), zip(SCREENS, [True, False, True, False], strict=True)
+    ("screen", "sugar"), [*zip(SCREENS, [True, False, True, False], strict=True)]
 )
 def test_where_there_is_only_ascii(tiny, screen, sugar):
     prepare, args = SCREENS[screen]
@@ -169,9 +169,13 @@ def test_where_there_is_only_ascii(tiny, screen, sugar):
     ran.says("of 8 koans solved")
 
 
-@pytest.mark.parametrize("flag", ["-q", "-qq", "-v", "-vv", "-vvv"])
-@pytest.mark.parametrize("sugar", [False, True], ids=["plain", "sugar"])
+VERBOSITY = [(flag, False) for flag in ("-q", "-qq", "-v", "-vv", "-vvv")]
+VERBOSITY += [("-q", True), ("-qq", True)]
+
+
+@pytest.mark.parametrize(("flag", "sugar"), VERBOSITY)
 def test_every_verbosity(tiny, flag, sugar):
+    """Where more is said beside sugar, see below."""
     tiny.fill("test_a_sum", "7900")
     ran = tiny.run(flag, sugar=sugar)
     ran.is_sound()
