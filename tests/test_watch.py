@@ -20,8 +20,10 @@ import pytest
 
 import forks
 from sensei import edit, reset
+from sensei.cli import main
 from sensei.course import Course
 from sensei.watch import changes, runs
+from sensei.watch.terminal import Terminal
 from tiny import Ran, TinyCourse, squeezed
 from waiting import PATIENCE, wait_until
 
@@ -34,7 +36,7 @@ ROOT = Path(__file__).parent.parent
 SENSEI = "import sys; from sensei.cli import main; sys.exit(main())"
 COMMAND = ["-P", "-c", SENSEI, "watch"]
 READY = "? help"  # the last that is drawn after a run
-ESCAPES = re.compile(r"\x1b(\[[\d;?]*[A-Za-z]|\].*?\x1b\\\\)")
+ESCAPES = re.compile(r"\x1b(\[[\d;?]*[A-Za-z]|\].*?\x1b\\)")
 FIRST, SECOND, THIRD, FOURTH, *_ = TINY_PATH = [
     "test_a_sum",
     "test_who_grew",
@@ -66,7 +68,7 @@ def learner(tiny):
 class Learner:
     """Somebody at a terminal with `sensei watch`."""
 
-    def __init__(self, root, arguments, columns=80, rows=60, anew=False, **env):
+    def __init__(self, root, arguments, columns=80, rows=60, **env):
         self.root = root
         self.raw = ""
         self.off_screen = env.get("TERM") == "dumb"
@@ -74,7 +76,6 @@ class Learner:
             [*COMMAND, *arguments],
             root,
             environment(**env),
-            anew=anew,
             dimensions=(rows, columns),
             timeout=PATIENCE,
             encoding="utf-8",
@@ -159,13 +160,26 @@ def save(tiny: TinyCourse, koan: str, fill: str) -> None:
 # --------------------------------------------------------------- going the path
 
 
-def test_solving_and_breaking_a_koan(tiny, learner):
+def test_a_koan_from_its_blank_to_its_answer(tiny, learner):
+    """Hints are for one koan; the answer is told after a guess, and once."""
     you = learner()
+    you.types("h")  # before there is anything to give a hint for
     you.run_shows(f"next {FIRST}", "blank put what you expect", f"here {FIRST}: blank")
+    assert "hint 2" not in you.run_shows("hint 1 Look at all the parts")
+    you.types("hr")
+    you.run_shows("hint 1", "hint 2 sum() adds up", "Write a guess first")
     save(tiny, FIRST, "7900")
-    you.run_shows(f"next {FIRST}", "wrong you wrote: 7900", f"saved {FIRST}: wrong")
+    seen = you.run_shows(f"next {FIRST}", "wrong you wrote: 7900", "hint 1", "hint 2")
+    assert f"saved   {FIRST}: wrong" in seen and "Write a guess" not in seen
+    you.types("r")
+    you.run_shows("answer 7919")
+    you.types("\r")
+    wait_until(lambda: "7919" not in you.run_shows("wrong you wrote: 7900"))
     save(tiny, FIRST, "7919")
-    you.run_shows(f"solved {FIRST}", f"next {SECOND}", f"saved {FIRST}: solved. 7000")
+    seen = you.run_shows(f"solved {FIRST}", f"next {SECOND}")
+    assert f"saved   {FIRST}: solved. 7000" in seen and "hint 1" not in seen
+    you.types("h")
+    assert "hint 2" not in you.run_shows(f"next {SECOND}", "hint 1 Which of the three")
     save(tiny, FIRST, "7000")
     you.run_shows(f"next {FIRST}", f"saved {FIRST}: wrong")
     you.types("q")
@@ -173,8 +187,8 @@ def test_solving_and_breaking_a_koan(tiny, learner):
     you.leaves_nobody_behind()
 
 
-def test_a_koan_ahead_of_the_path(tiny, learner):
-    """The page is about what was saved; once that is solved, about the next."""
+def test_the_page_is_about_what_was_saved(tiny, learner):
+    """Once that is solved, about the next; with two at once, about what stops."""
     you = learner()
     you.run_shows(f"next {FIRST}")
     save(tiny, THIRD, "[True, True, True]")
@@ -182,36 +196,37 @@ def test_a_koan_ahead_of_the_path(tiny, learner):
     assert "only" not in seen and f"saved   {THIRD}: wrong" in seen
     save(tiny, THIRD, "[True, False, True]")
     you.run_shows(f"next {FIRST}", "1 of 8", f"saved {THIRD}: solved. A copy is equal")
-
-
-def test_two_at_once(tiny, learner):
-    """The page is about the one that stops."""
-    you = learner()
-    you.run_shows(f"next {FIRST}")
     path, text = written(tiny, FIRST, "7919")
     path.write_text(text.replace("third)] == __", "third)] == [1, 1, 1]"), "utf-8")
     you.run_shows(
         f"next {SECOND}", f"saved {FIRST}: solved. 7000", f"saved {SECOND}: wrong"
     )
-
-
-def test_the_path_is_confirmed(tiny, learner):
-    tiny.solve(*TINY_PATH)
-    you = learner()
-    you.run_shows("8 of 8", "the end of the path", "all there is", "all solved")
-    you.types("xehl")
-    you.shows(f"█ {LAST}: solved", "walk")
     you.types("p")
-    you.shows(f"→ █ {LAST}: solved")
-    save(tiny, LAST, "total += number")
-    you.run_shows(f"next {LAST}", "Nothing is noted", "7 of 8", f"saved {LAST}: failed")
-    save(tiny, LAST, RIGHT)
-    you.run_shows("8 of 8", "the end of the path", f"saved {LAST}: solved")
-    tiny.edit(FOURTH, '"kayak"', '"kayaks"')
-    you.run_shows(f"next {FOURTH}", f"saved {FOURTH}: error")
+    you.run_shows(f"next {FIRST}", "passed you wrote: 7919", f"here {FIRST}: solved")
+    you.types("p")  # there is none before
+    you.types("nnn")
+    you.run_shows(f"next {FOURTH}", "1 of 8", f"here {FOURTH}: blank")
+    save(tiny, SECOND, "[1, 1, 2]")
+    you.run_shows(f"next {SECOND}", f"saved {SECOND}: wrong")
 
 
-def test_many_solved_at_once_get_one_line(tiny, learner):
+def test_what_a_koan_prints_is_shown(tiny, learner):
+    you = learner()
+    you.run_shows(f"next {FIRST}")
+    path, text = written(tiny, FIRST, "7900")
+    look = "print('the parts:', parts)\n    print('\\x1b[2J' * 30)\n    assert sum"
+    path.write_text(text.replace("assert sum", look), "utf-8")
+    prints = "prints the parts: [7000, 900, 19]", "·[2J·[2J"
+    you.run_shows(*prints, f"saved {FIRST}: wrong")
+    save(tiny, FIRST, "7919")
+    you.run_shows(*prints, f"saved {FIRST}: solved")
+
+
+def test_the_end_of_the_path(tiny, learner):
+    """Many that are solved at once get one line; and nothing of a run, such as what a
+    fill puts into a module's list, reaches the next.
+    """
+    tiny.allow(sys=["path"], pytest=["approx"])
     you = learner()
     you.run_shows(f"next {FIRST}")
     for lesson in [lesson for lesson in tiny.course.lessons if not lesson.part]:
@@ -219,36 +234,52 @@ def test_many_solved_at_once_get_one_line(tiny, learner):
         if lesson.number == "01":
             you.run_shows(f"next {FOURTH}", f"saved {FIRST}: solved")
     you.run_shows("the end of the path", "saved 5 of 5 koans: solved")
+    you.types("\r")
+    you.run_shows("8 of 8", "the end of the path", "all there is", "all solved")
+    you.types("xehl")
+    you.shows(f"█ {LAST}: solved", "walk")
+    you.types("p")
+    you.shows(f"→ █ {LAST}: solved")
+    save(tiny, LAST, "total += number")
+    you.run_shows(f"next {LAST}", "Nothing is noted", "7 of 8", f"saved {LAST}: failed")
+    for first in ("sys.path.append('spoilt')", "pass"):
+        tells = f"{first}\nprint('spoilt' in sys.path)"
+        save(tiny, LAST, f"import sys\n{tells}\n{RIGHT}")
+        you.run_shows("8 of 8", f"saved {LAST}: solved", f"prints {first != 'pass'}")
+    tiny.edit(FOURTH, '"kayak"', '"kayaks"')
+    you.run_shows(f"next {FOURTH}", f"saved {FOURTH}: error")
 
 
-@pytest.mark.parametrize("fill", ["7900", "7919"])
-def test_what_a_koan_prints_is_shown(tiny, learner, fill):
+def test_a_save_during_a_run_starts_anew(tiny, learner):
+    hanging(tiny)
     you = learner()
-    you.run_shows(f"next {FIRST}")
-    path, text = written(tiny, FIRST, fill)
-    look = "print('the parts:', parts)\n    print('\\x1b[2J' * 30)\n    assert sum"
-    path.write_text(text.replace("assert sum", look), "utf-8")
-    you.run_shows("prints the parts: [7000, 900, 19]", "·[2J·[2J", f"saved {FIRST}")
-
-
-def test_twenty_saves_in_a_row(tiny, learner):
-    you = learner()
-    you.run_shows(f"next {FIRST}")
-    for number in range(20):
-        save(tiny, FIRST, str(7900 + number))
+    wait_until((tiny.root / "began").exists)
+    for number in range(10):
+        save(tiny, FIRST, str(7910 + number))
         time.sleep(0.03)  # some runs begin, few end: however many, all is well
-    you.run_shows(f"next {SECOND}", f"saved {FIRST}: solved")
-    wait_until(lambda: len(you.processes) == 1)
+    save(tiny, LAST, RIGHT)
+    you.run_shows("8 of 8", "the end of the path")
+    if sys.platform == "linux":
+        wait_until(lambda: len(you.processes) == 1)
     assert you.child.isalive()
 
 
 # -------------------------------------------------------------------- bad input
 
 
-def test_files_that_cannot_be_read(tiny, learner):
+def test_files_that_cannot_be_read_and_a_folder_that_goes(tiny, learner):
     you = learner()
     you.run_shows(f"next {FIRST}")
+    tiny.main.rename(tiny.root / "elsewhere")
+    you.shows("There is no folder koans here. I go on when it is back.")
+    (tiny.root / "elsewhere").rename(tiny.main)
+    you.run_shows(f"next {FIRST}", f"here {FIRST}: blank")
     path, text = written(tiny, FIRST, "7919")
+    blank = path.read_bytes()
+    path.unlink()
+    you.run_shows("not there any more")
+    path.write_bytes(blank)
+    you.run_shows("blank put what you expect")
     path.write_text(text.replace("== 7919", "== 79("), "utf-8")
     you.run_shows("test_01_two_names.py:20", "saved test_a_sum: error")
     path.write_text("", "utf-8")
@@ -265,28 +296,13 @@ def test_files_that_cannot_be_read(tiny, learner):
     you.run_shows(f"next {SECOND}")
 
 
-def test_a_folder_that_goes_and_comes_back(tiny, learner):
-    you = learner()
-    you.run_shows(f"next {FIRST}")
-    tiny.main.rename(tiny.root / "elsewhere")
-    you.shows("There is no folder koans here. I go on when it is back.")
-    (tiny.root / "elsewhere").rename(tiny.main)
-    you.run_shows(f"next {FIRST}", f"here {FIRST}: blank")
-    path = tiny.lesson(FIRST).path
-    text = path.read_bytes()
-    path.unlink()
-    you.run_shows("not there any more")
-    path.write_bytes(text)
-    you.run_shows("blank put what you expect")
-
-
 def test_saved_by_renaming_beside_swap_files(tiny, learner):
     you = learner()
     you.run_shows(f"next {FIRST}")
     path, text = written(tiny, FIRST, "7919")
     for name in (f".{path.name}.swp", f"{path.name}~", "4913", f".#{path.name}"):
         (path.parent / name).write_text("not for pytest", "utf-8")
-    time.sleep(0.5)  # enough for many looks; fewer would prove less, but not fail
+    time.sleep(0.2)  # enough for many looks; fewer would prove less, but not fail
     drawn = len(you.raw)
     assert you.frame and len(you.raw) == drawn, "a swap file was taken for a save"
     beside = path.with_name(f"{path.name}.tmp")
@@ -335,157 +351,119 @@ def test_which_koans_were_edited(tiny):
 # ------------------------------------------------------------------------- keys
 
 
-def test_hints_are_for_one_koan(tiny, learner):
-    you = learner()
-    you.types("h")  # before there is anything to give a hint for
-    assert "hint 2" not in you.run_shows(
-        f"next {FIRST}", "hint 1 Look at all the parts"
-    )
-    you.types("h")
-    you.run_shows("hint 1", "hint 2 sum() adds up")
+def test_the_list_and_the_help_fit_the_terminal(tiny, learner):
+    """No line is too long, none too many, and the verdict is in sight."""
     save(tiny, FIRST, "7900")
-    you.run_shows("you wrote: 7900", "hint 1", "hint 2")
-    save(tiny, FIRST, "7919")
-    assert "hint 1" not in you.run_shows(f"next {SECOND}")
-    you.types("h")
-    seen = you.run_shows(f"next {SECOND}", "hint 1 Which of the three names")
-    assert "hint 2" not in seen
-
-
-def test_reveal_and_run_again(tiny, learner):
-    you = learner()
-    you.run_shows(f"next {FIRST}")
-    you.types("r")
-    you.run_shows("Write a guess first")
-    save(tiny, FIRST, "7900")
-    assert "Write a guess" not in you.run_shows("wrong you wrote: 7900")
-    you.types("r")
-    you.run_shows("answer 7919")
-    you.types("\r")
-    wait_until(lambda: "7919" not in you.run_shows("wrong you wrote: 7900"))
-
-
-def test_walking_the_koans(tiny, learner):
-    tiny.solve(FIRST)
-    you = learner()
-    you.run_shows(f"next {SECOND}")
-    you.types("p")
-    you.run_shows(f"next {FIRST}", "passed you wrote: 7919", f"here {FIRST}: solved")
-    you.types("p")  # there is none before
-    you.types("nnn")
-    you.run_shows(f"next {FOURTH}", "1 of 8", f"here {FOURTH}: blank")
-    save(tiny, SECOND, "[1, 1, 1]")
-    you.run_shows(f"next {SECOND}", f"saved {SECOND}: wrong")
-
-
-def test_the_list(tiny, learner):
-    """It fits the screen, and shows the koan that is chosen there."""
-    save(tiny, FIRST, "7900")
-    you = learner(rows=10)
+    you = learner(columns=40, rows=14)
     you.run_shows(f"here {FIRST}: wrong")
+    fits(you.run_shows("lines more: space", "n next · p"), 40, 14)
     you.types("l")
-    you.shows("01 two names 0/3", f"→ ░ {FIRST}: wrong".replace("░", "▒"), "walk")
-    you.types("\x1b[B" * 6 + "p")
+    fits(you.shows("01 two names 0/3", f"→ ▒ {FIRST}: wrong", "walk"), 40, 14)
+    you.types("\r")
+    you.run_shows(f"here {FIRST}: wrong")
+    you.child.setwinsize(30, 70)
+    wait_until(lambda: you.frame.count("\n") == 29)
+    fits(you.run_shows("0 of 8", "answer, and how it came about"), 70, 30)
+    you.types("?")
+    fits(you.shows("h hint: a hint for", "Enter runs", "any key goes back"), 70, 30)
+    you.types("l")
+    you.shows(f"next {FIRST}", READY)
+    you.child.setwinsize(10, 80)
+    wait_until(lambda: you.frame.count("\n") == 9)
+    you.types("l" + "\x1b[B" * 6 + "p")
     seen = you.shows("02 changing lists 0/5", "→ ░ test_a_copy: blank")
-    assert FIRST not in seen and seen.count("\n") == 9
+    fits(seen, 80, 10)
+    assert FIRST not in seen, "the chosen koan is in the middle"
     you.types("\r")
     you.run_shows("next test_a_copy", "lines more: space", "here test_a_copy: blank")
     you.types("  ")
     you.shows("the path")
 
 
-def test_help(tiny, learner):
-    you = learner()
-    you.run_shows(f"next {FIRST}")
-    you.types("?")
-    you.shows("h hint: a hint for this koan", "Enter runs", "any key goes back")
-    you.types("l")
-    you.shows(f"next {FIRST}", READY)
+def fits(frame: str, columns: int, rows: int) -> None:
+    lines = frame.split("\n")
+    assert len(lines) == rows and max(map(len, lines)) <= columns, frame
 
 
-@pytest.mark.parametrize("answer", ["y", "n"])
-def test_resetting_a_koan(tiny, learner, answer):
+def test_resetting_a_koan(tiny, learner):
     save(tiny, FIRST, "7900")
-    you = learner()
+    you = learner(EDITOR="", VISUAL="")
     you.run_shows(f"next {FIRST}", "you wrote: 7900")
     you.types("x")
     you.shows("y puts this koan back as it was given")
-    you.types(answer)
-    if answer == "y":
-        you.run_shows("blank put what you expect")
-        assert reset.undo(tiny.course) == [tiny.lesson(FIRST).relative]
-        you.run_shows("you wrote: 7900")
-    else:
-        you.run_shows("you wrote: 7900")
-
-
-def test_a_reset_that_cannot_be_written(tiny, learner):
-    tiny.withhold_solutions()
-    you = learner()
-    you.run_shows(f"next {FIRST}")
+    you.types("n")
+    you.run_shows("you wrote: 7900")
     you.types("xy")
+    you.run_shows("blank put what you expect")
+    assert reset.undo(tiny.course) == [tiny.lesson(FIRST).relative]
+    you.run_shows("you wrote: 7900")
+    tiny.withhold_solutions()
+    you.types("\rxy")
     you.run_shows("only git knows how it was: git restore koans/test_01_two_names.py")
+    you.types("e")
+    you.run_shows("No editor is set.")
 
 
-@pytest.mark.parametrize("name", ["vi", "code"])
-def test_the_editor(tiny, learner, name):
+def test_the_editor(tiny, learner):
     """It gets the terminal as it was, and what it saved is judged."""
     _, text = written(tiny, FIRST, "7919")
-    editor = tiny.root / name
+    path = str(tiny.lesson(FIRST).path)
+    editor = tiny.root / "vi"
     editor.write_text(
         f"#!{sys.executable}\nimport json, sys\n"
         f"json.dump(sys.argv[1:], open({str(tiny.root / 'began')!r}, 'w'))\n"
-        f"if {name!r} == 'vi': input('editing')\n"
-        f"open({str(tiny.lesson(FIRST).path)!r}, 'w').write({text!r})\n"
+        "input('editing')\n"
+        f"open({path!r}, 'w').write({text!r})\n"
     )
     editor.chmod(0o755)
     you = learner(VISUAL=f"{editor} --wait")
     you.run_shows(f"next {FIRST}")
     you.types("e")
-    if name == "vi":
-        you.child.expect("editing")
-        you.types("a line\r")
-        you.child.expect("a line")  # shown as it is typed
+    you.child.expect("editing")
+    you.types("a line\r")
+    you.child.expect("a line")  # shown as it is typed
     you.run_shows(f"saved {FIRST}: solved")
-    given = json.loads((tiny.root / "began").read_text())
-    path = str(tiny.lesson(FIRST).path)
-    assert given == (["--wait", "+20", path] if name == "vi" else ["-g", f"{path}:20"])
+    assert json.loads((tiny.root / "began").read_text()) == ["--wait", "+20", path]
 
 
-@pytest.mark.parametrize("editor", ["", "no-such-editor"])
-def test_no_editor(tiny, learner, editor):
-    you = learner(EDITOR=editor, VISUAL="")
-    you.run_shows(f"next {FIRST}")
-    you.types("e")
-    you.run_shows(f"{editor} can't be started" if editor else "No editor is set.")
+def test_an_editor_with_a_window_of_its_own(tiny, monkeypatch):
+    """It is told the place in its own way, and nobody waits for it."""
+    editor, began, path = tiny.root / "code", tiny.root / "began", tiny.main / "x.py"
+    editor.write_text(f'#!/bin/sh\necho "$@" >{began}\n')
+    editor.chmod(0o755)
+    monkeypatch.setenv("VISUAL", f"{editor} --wait")
+    assert Terminal(tiny.root).edit(path, 20) == ""
+    assert began.read_text() == f"-g {path}:20\n"
+    monkeypatch.setenv("VISUAL", "no-such-editor")
+    assert "no-such-editor can't be started" in Terminal(tiny.root).edit(path, 20)
 
 
-@pytest.mark.parametrize("way", ["q", "ctrl-d", "ctrl-c", "term", "hup"])
-def test_leaving_while_a_koan_hangs(tiny, learner, way):
+WAYS_OUT = {
+    "ctrl-d": (lambda child: child.send("\x04"), 0),
+    "ctrl-c": (lambda child: child.sendintr(), 130),
+    "hup": (lambda child: child.kill(signal.SIGHUP), 129),
+    "kill": (lambda child: child.kill(signal.SIGKILL), -signal.SIGKILL),
+}
+
+
+@pytest.mark.parametrize(("leave", "code"), WAYS_OUT.values(), ids=WAYS_OUT)
+def test_leaving_while_a_koan_hangs(tiny, learner, leave, code):
     hanging(tiny)
     you = learner()
     wait_until((tiny.root / "began").exists)
-    if way == "q":
-        you.types("q")
-    elif way == "ctrl-d":
-        you.types("\x04")
-    elif way == "ctrl-c":
-        you.child.sendintr()
-    else:
-        signals = {"term": signal.SIGTERM, "hup": signal.SIGHUP}
-        you.child.kill(signals[way])
-    codes = {"q": 0, "ctrl-d": 0, "ctrl-c": 130, "term": 143, "hup": 129}
-    assert you.ends() == codes[way]
+    leave(you.child)
+    assert you.ends() == code
     you.leaves_nobody_behind()
 
 
 def test_stopped_and_continued(tiny, learner):
     """Ctrl-Z gives the shell its terminal as it was; fg takes it back."""
-    you = learner(anew=True)
+    you = learner()
     you.run_shows(f"next {FIRST}")
     assert not you.child.getecho()
     you.child.sendcontrol("z")
-    wait_until(you.child.getecho)
+    assert os.WIFSTOPPED(os.waitpid(you.child.pid, os.WUNTRACED)[1])
+    assert you.child.getecho()
     save(tiny, FIRST, "7900")
     os.killpg(you.child.pid, signal.SIGCONT)
     you.run_shows(f"saved {FIRST}: wrong")
@@ -496,137 +474,82 @@ def test_stopped_and_continued(tiny, learner):
     assert you.ends() == 0 and "hint 1" in you.raw
 
 
-@pytest.mark.parametrize("no_fork", ["", pytest.param("1", marks=linux)])
-def test_a_run_ends_with_its_parent(tiny, learner, no_fork):
-    hanging(tiny)
-    you = learner(SENSEI_NO_FORK=no_fork)
-    wait_until((tiny.root / "began").exists)
-    you.child.kill(signal.SIGKILL)
-    assert you.ends() == -signal.SIGKILL
-    you.leaves_nobody_behind()
+# ------------------------------------------------------------- hangs and crashes
+
+
+def allow_danger(tiny: TinyCourse) -> None:
+    """Let koans hang and end their process: the course's table refuses that."""
+    names = {"os": ["_exit", "kill", "getpid"], "ctypes": ["PyDLL"]}
+    tiny.allow("open", time=["sleep"], pytest=["approx"], **names)
 
 
 def hanging(tiny: TinyCourse) -> None:
     """Bring the course to a koan that hangs, and leaves a sign that it has begun."""
-    tiny.allow("open", time=["sleep"], pytest=["approx"])
+    allow_danger(tiny)
     tiny.solve_before(LAST)
-    began = str(tiny.root / "began")
-    save(tiny, LAST, f"import time\nopen({began!r}, 'w')\ntime.sleep(600)")
+    save(tiny, LAST, hang(tiny))
 
 
-# ------------------------------------------------------------- hangs and crashes
+def hang(tiny: TinyCourse) -> str:
+    return f"import time\nopen({str(tiny.root / 'began')!r}, 'w')\ntime.sleep(600)"
 
 
-def test_a_save_during_a_run_starts_anew(tiny, learner):
-    hanging(tiny)
-    you = learner()
-    wait_until((tiny.root / "began").exists)
-    save(tiny, LAST, RIGHT)
-    you.run_shows("the end of the path")
-    assert len(you.processes) == 1 or sys.platform != "linux"
+STOPPED = "did not end within 0.5 s"
+CRASHES = {
+    "import time\nwhile True:\n    time.sleep(0.01)": f"It {STOPPED}; it was at",
+    # C code that lets no other thread run: pytest can't stop that.
+    "import ctypes\nctypes.PyDLL(None)['sleep'](600)": f"{STOPPED}, and was stopped.",
+    "import os\nos._exit(3)": "ended Python itself (exit code 3).",
+    "import os\nos.kill(os.getpid(), 11)": "made Python itself crash (signal SIGSEGV).",
+    "import os\nos.kill(os.getpid(), 9)": "was killed from outside",
+}
 
 
-def test_hangs_and_crashes_are_told_and_the_watch_goes_on(tiny, learner):
-    crashing(tiny)
+def test_hangs_and_crashes_are_told_and_the_watch_goes_on(tiny, learner, monkeypatch):
+    monkeypatch.setattr(runs, "GRACE", 1.0)
+    allow_danger(tiny)
     tiny.solve_before(LAST)
-    you = learner("--koan-seconds", "1")
+    you = learner("--koan-seconds", "0.5")
     you.run_shows(f"next {LAST}")
-    save(tiny, LAST, "while True:\n    pass")
-    you.shows("running ...")
-    you.run_shows("did not end within 1 s", f"saved {LAST}: error")
-    crashes = {
-        "os._exit(3)": "ended Python itself (exit code 3).",
-        "os.kill(os.getpid(), 11)": "made Python itself crash (signal SIGSEGV).",
-        "os.kill(os.getpid(), 9)": "was killed from outside",
-    }
-    for crash, told in crashes.items():
-        save(tiny, LAST, f"import os\n{crash}")
-        you.run_shows(f"{LAST} in koans/test_02_changing_lists.py {told}", "7 of 8")
+    for fill, told in CRASHES.items():
+        save(tiny, LAST, fill)
+        you.shows("running ...")
+        you.run_shows(told, f"saved {LAST}: error", "7 of 8")
     save(tiny, LAST, RIGHT)
     you.run_shows("the end of the path", f"saved {LAST}: solved")
-
-
-def crashing(tiny: TinyCourse) -> None:
-    """Let koans end their process: the course's table refuses that beforehand."""
-    names = ["_exit", "kill", "getpid"]
-    tiny.allow(os=names, pytest=["approx"])
-
-
-def test_a_run_that_pytest_cannot_stop_is_stopped(tiny, monkeypatch):
-    """It loops in C, and lets no other thread run."""
-    tiny.solve_before(LAST)
-    save(tiny, LAST, "total += sum(range(10**12))")
-    monkeypatch.setattr(runs, "GRACE", 0.5)
-    monkeypatch.setenv(runs.NO_FORK, "1")
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    run = runs.Run(tiny.course, ["--koan-seconds=1"], str(tiny.root), [])
-    try:
-        wait_until(lambda: run.follow() or run.code == 1)
-    finally:
-        run.cancel()
-    assert run.verdicts[f"koans/test_02_changing_lists.py::{LAST}"].kind == "error"
-    assert "did not end within 1 s, and was stopped." in run.sentence
 
 
 # ------------------------------------------------------------------- terminals
 
 
-def test_two_watches(tiny, learner):
-    both = [learner(), learner()]
-    for you in both:
-        you.run_shows(f"next {FIRST}")
+def test_two_watches_each_on_its_own_terminal(tiny, learner):
+    """Colours unless they are not wanted, and links where a terminal knows them."""
+    knows = learner(NO_COLOR="", VTE_VERSION="7200", TMUX="", STY="")
+    hides = learner(NO_COLOR="1", VTE_VERSION="1", TMUX="", STY="x")
+    link = f"\x1b]8;;{tiny.lesson(FIRST).path.as_uri()}#20\x1b\\koans/"
+    for you, colours in (knows, {"0", "1", "33", "36"}), (hides, set()):
+        assert "koans/test_01_two_names.py:20" in you.run_shows(f"next {FIRST}")
+        assert set(re.findall(r"\x1b\[([\d;]+)m", you.frame)) == colours
+        assert you.frame.count(link) == (you is knows)
     save(tiny, FIRST, "7919")
-    for you in both:
+    for you in (knows, hides):
         you.run_shows(f"next {SECOND}", f"saved {FIRST}: solved")
-    both[0].types("q")
-    assert both[0].ends() == 0
+    knows.types("q")
+    assert knows.ends() == 0
     save(tiny, SECOND, "[3, 3, 3]")
-    both[1].run_shows(f"saved {SECOND}: wrong")
-
-
-def test_the_screen_follows_the_size_of_the_terminal(tiny, learner):
-    """No line is too long, none too many, and the verdict is in sight."""
-    save(tiny, FIRST, "7900")
-    you = learner(columns=40, rows=14)
-    you.run_shows(f"here {FIRST}: wrong")
-    fits(you.run_shows("lines more: space", "n next · p"), 40, 14)
-    you.types("l")
-    fits(you.shows("→", "walk"), 40, 14)
-    you.types("\r")
-    you.run_shows(f"here {FIRST}: wrong")
-    you.child.setwinsize(30, 70)
-    wait_until(lambda: you.frame.count("\n") == 29)
-    fits(you.run_shows("0 of 8", "answer, and how it came about"), 70, 30)
-
-
-def fits(frame: str, columns: int, rows: int) -> None:
-    lines = frame.split("\n")
-    assert len(lines) == rows and max(map(len, lines)) <= columns, frame
-
-
-@pytest.mark.parametrize("no_color", ["", "1"])
-def test_colours(tiny, learner, no_color):
-    you = learner(NO_COLOR=no_color)
-    you.run_shows(f"next {FIRST}")
-    colours = set(re.findall(r"\x1b\[([\d;]+)m", you.frame))
-    assert colours == (set() if no_color else {"0", "1", "33", "36"})
-
-
-@pytest.mark.parametrize(
-    ("env", "links"),
-    [({"VTE_VERSION": "7200"}, 1), ({"VTE_VERSION": "1", "STY": "x"}, 0)],
-)
-def test_places_are_links_where_the_terminal_knows_them(tiny, learner, env, links):
-    you = learner(**{"TMUX": "", "STY": "", **env})
-    assert "koans/test_01_two_names.py:20" in you.run_shows(f"next {FIRST}")
-    target = f"\x1b]8;;{tiny.lesson(FIRST).path.as_uri()}#20\x1b\\koans/"
-    assert you.frame.count(target) == links
+    hides.run_shows(f"saved {SECOND}: wrong")
 
 
 def test_a_terminal_that_cannot_be_drawn_on(tiny, learner):
-    """No escapes, and Enter behind each letter."""
+    """No escapes, and Enter behind each letter; what can't be preloaded is told."""
+    settings = tiny.root / "pyproject.toml"
+    text = settings.read_text("utf-8").replace(
+        "[tool.sensei]", '[tool.sensei]\npreload = ["no_such_module"]'
+    )
+    settings.write_text(text, "utf-8")
     you = learner(TERM="dumb")
-    you.run_shows(f"next {FIRST}")
+    told = "no_such_module, which [tool.sensei] preload names, can't be imported"
+    you.run_shows(*[told] * (sys.platform == "linux"), f"next {FIRST}")
     you.types("h\n")
     you.run_shows("hint 1")
     save(tiny, FIRST, "7900")
@@ -677,38 +600,31 @@ def test_where_nobody_types(tiny):
     assert watch.status == 143 and "\x1b" not in said and READY not in said
 
 
-ONCE = {
-    "a blank": ([], {}, 1),
-    "solved": (TINY_PATH, {}, 0),
-    "a crash": (TINY_PATH, {LAST: "import os\nos._exit(0)"}, 1),
-}
-
-
-@pytest.mark.parametrize(("solved", "fills", "code"), ONCE.values(), ids=ONCE)
-def test_once(tiny, solved, fills, code):
-    crashing(tiny)
-    tiny.solve(*solved)
-    for koan, fill in fills.items():
-        save(tiny, koan, fill)
-    assert once(tiny).returncode == code
+def test_once_ends_as_pytest_does(tiny):
+    tiny.solve(*TINY_PATH)
+    assert once(tiny).returncode == 0
+    allow_danger(tiny)
+    save(tiny, LAST, "import os\nos._exit(0)")
+    assert once(tiny).returncode == 1
 
 
 @pytest.mark.parametrize("fill", ["__", "7900", "7919", "abs(7)", "(", "1; x = 2"])
 def test_once_says_what_pytest_says(tiny, fill):
     save(tiny, FIRST, fill)
-    ran, cold = once(tiny), tiny.run_apart()
+    ran, cold = once(tiny), tiny.run()
     assert cold.screen.strip() in Ran(ran.returncode, ran.stdout).screen
     assert ran.returncode == cold.ret == 1
 
 
-def test_once_passes_arguments_on(tiny):
+def test_once_passes_arguments_on(tiny, capsys):
     tiny.solve(FOURTH)
     ran = once(tiny, "-k", "counting")
     assert ran.returncode == 0 and f"here    {FOURTH}" not in ran.stdout
     assert "1 of 8 koans solved" in ran.stdout
     ran = once(tiny, "--no-such-option")
     assert ran.returncode == 4 and "--no-such-option" in ran.stdout
-    assert "usage: sensei watch" in once(tiny, "--help").stdout
+    assert main(["watch", "--once", "--help"]) == 0
+    assert "usage: sensei watch" in capsys.readouterr().out
 
 
 def once(tiny, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -719,40 +635,40 @@ def once(tiny, *arguments: str) -> subprocess.CompletedProcess[str]:
 # ------------------------------------------------------------------------- warm
 
 
-def test_a_preload_that_is_not_there_is_told(tiny, learner):
-    settings = tiny.root / "pyproject.toml"
-    text = settings.read_text("utf-8").replace(
-        "[tool.sensei]", '[tool.sensei]\npreload = ["no_such_module"]'
-    )
-    settings.write_text(text, "utf-8")
-    you = learner(TERM="dumb")
-    told = "no_such_module, which [tool.sensei] preload names, can't be imported"
-    you.run_shows(*[told] * (sys.platform == "linux"), f"next {FIRST}")
-
-
 def test_where_there_is_no_fork(tiny, learner):
-    crashing(tiny)
+    """Each run is a Python of its own, which ends with the watch, however that ends."""
+    allow_danger(tiny)
     you = learner(SENSEI_NO_FORK="1")
-    you.shows("running ...", "next") if sys.platform == "win32" else None
     you.run_shows(f"next {FIRST}")
     assert "Each run is a new Python process" in you.raw
     save(tiny, LAST, "import os\nos._exit(3)")
-    you.run_shows(f"{LAST} in koans/test_02_changing_lists.py ended Python")
     save(tiny, FIRST, "7919")
-    you.run_shows(f"next {SECOND}", f"saved {FIRST}: solved")
-    you.types("q")
-    assert you.ends() == 0
+    crashed = f"{LAST} in koans/test_02_changing_lists.py ended Python"
+    you.run_shows(crashed, f"saved {FIRST}: solved")
+    save(tiny, LAST, hang(tiny))
+    wait_until((tiny.root / "began").exists)
+    you.child.kill(signal.SIGKILL)
+    assert you.ends() == -signal.SIGKILL
+    you.leaves_nobody_behind()
 
 
-def test_nothing_of_one_run_reaches_the_next(tiny, learner):
-    """A fill that changes a module's list changes it for its own run."""
-    tiny.allow(sys=["path"], pytest=["approx"])
-    tiny.solve(*TINY_PATH)
-    you = learner()
-    you.run_shows("the end of the path")
-    for fill in ("sys.path.append('spoilt')", "assert 'spoilt' not in sys.path"):
-        save(tiny, LAST, f"import sys\n{fill}\n{RIGHT}")
-        you.run_shows("the end of the path", f"saved {LAST}: solved")
+WARM_UP = """
+import sys
+from pathlib import Path
+from sensei.course import Course
+from sensei.watch import runs
+
+assert runs.warm_up(Course.load(Path.cwd())) == []
+files = [getattr(module, "__file__", None) or "" for module in sys.modules.values()]
+print([file for file in files if file.endswith("conftest.py")])
+"""
+
+
+def test_a_warm_up_loads_no_conftest(tiny):
+    """That above the engine in its repository asks for devices: a process that has
+    done so can't fork, and run koans on them, any more.
+    """
+    assert forks.python(["-P", "-c", WARM_UP], tiny.root).stdout == "[]\n"
 
 
 def test_the_real_course(tmp_path, learner):
@@ -764,11 +680,8 @@ def test_the_real_course(tmp_path, learner):
     you = learner("--device", "cpu", root=tmp_path)
     you.types("h")  # torch is not there yet
     you.run_shows("next test_before_any_backward", "hint 1", "on cpu")
-    path = tmp_path / "koans" / "test_01_piling_up.py"
-    text = path.read_text("utf-8")
-    path.write_text(text.replace("== __", "== None", 1), "utf-8")
-    you.run_shows("next test_one_backward", "saved test_before_any_backward: solved")
-    shutil.copy(tmp_path / "solutions" / path.name, path)
-    you.run_shows("done lesson 01", "saved 6 of 6 koans: solved")
+    name = "test_01_piling_up.py"
+    shutil.copy(tmp_path / "solutions" / name, tmp_path / "koans" / name)
+    you.run_shows("done lesson 01", "saved 7 of 7 koans: solved")
     you.types("q")
     assert you.ends() == 0

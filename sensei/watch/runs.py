@@ -59,8 +59,10 @@ def warm_up(course: Course) -> list[str]:
                 faults.append(f"{named}, can't be imported: {error}")
     nothing, here = io.StringIO(), os.path.dirname(__file__)
     with contextlib.redirect_stdout(nothing), contextlib.redirect_stderr(nothing):
-        alone = ["-c", os.devnull, "--rootdir", here, "--import-mode=importlib"]
-        pytest.main([__file__, *QUIET, *alone, "-o", "minversion=1"])  # its plugins
+        # No conftest.py: the one above the engine in its repository asks for devices.
+        alone = ["-c", os.devnull, "--rootdir", here, "--noconftest"]
+        alone += ["--import-mode=importlib", "-o", "minversion=1"]
+        pytest.main([__file__, *QUIET, *alone])  # its plugins
     _ = course.free, course.roles, course.beliefs
     for work in changes.works(course).values():
         for koan in work.lesson.koans.values():
