@@ -156,7 +156,7 @@ class Terminal:
             with suppress(OSError, termios.error):  # the terminal is gone
                 if self._is_ours():
                     termios.tcsetattr(0, termios.TCSADRAIN, settings)
-                    print(flush=True)
+                    os.write(1, b"\n")  # Ctrl-Z may have come while we were printing
 
     def _redraw(self, *_: object) -> None:
         self.is_stale = True
