@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import re
 import tomllib
 from pathlib import Path
@@ -178,11 +177,12 @@ def editor(request, tiny):
     tiny.patch.setenv("TEST_RUN_PIPE", str(pipe))
     if request.param == "stand-in":
         (tiny.root / "reader.py").write_text(READER)
+        tiny.patch.syspath_prepend(tiny.root)
         return "reader", pipe
     if not is_here("vscode_pytest"):
         pytest.skip("VS Code's plugin is not on PYTHONPATH")
     folder = Path(importlib.util.find_spec("vscode_pytest").origin).parent.parent
-    tiny.patch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{folder}")
+    tiny.patch.syspath_prepend(folder)
     return "vscode_pytest", pipe
 
 
@@ -191,7 +191,7 @@ def test_vs_code_runs_one_koan(tiny, editor, koan, fill, says, answer):
     """The short message comes first, and there is no answer in what it is sent."""
     plugin, pipe = editor
     node = at(tiny, koan, fill)
-    ran = tiny.run_apart("-p", plugin, f"--rootdir={tiny.root}", node)
+    ran = tiny.run("-p", plugin, f"--rootdir={tiny.root}", node)
     ran.is_sound()
     sent = pipe.read_text("utf-8")
     message, *_ = map(json.loads, re.findall(r'"message": ("(?:[^"\\]|\\.)*")', sent))
@@ -234,19 +234,30 @@ def test_vs_code_shows_the_path_and_nothing_else(tmp_path):
 )
 def test_from_any_folder_and_by_any_name(tiny, folder, arguments, first):
     tiny.patch.chdir(tiny.root / folder)
-    ran = tiny.run_apart(*(each.format(root=tiny.root) for each in arguments))
+    ran = tiny.run(*(each.format(root=tiny.root) for each in arguments))
     ran.is_sound()
     assert ran.is_red and ran.next == first
 
 
-def test_without_an_installation_it_runs_from_any_folder(tmp_path):
+WITHOUT_SENSEI = """
+import sys
+import pytest
+
+for name in [name for name in sys.modules if name.partition(".")[0] == "sensei"]:
+    del sys.modules[name]
+status = pytest.main(["-p", "no:sugar", "-p", "no:hypothesispytest"])
+print(sys.modules["sensei"].__file__)
+sys.exit(status)
+"""
+
+
+def test_without_an_installation_it_runs_from_any_folder(tmp_path, monkeypatch):
     folder = copy_course(tmp_path / "course")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("PYTHONPATH", raising=False)
-        status, output = run_pytest(
-            folder / "koans" / "further_on", "-p", "no:sugar", anew=True
-        )
-    assert status == 1 and " next    test_three_ways_to_keep_it" in output
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    inside = folder / "koans" / "further_on"
+    ran = forks.python(["-P", "-c", WITHOUT_SENSEI], inside)
+    assert ran.returncode == 1 and " next    test_three_ways_to_keep_it" in ran.stdout
+    assert str(folder / "sensei" / "__init__.py") in ran.stdout
 
 
 @pytest.mark.parametrize("arguments", [["-k", "test_99"], ["koans", "-k", "x"]])

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-import multiprocessing
 import os
-import subprocess
+import signal
 import sys
 import textwrap
 from fractions import Fraction
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 
+import forks
 import workers
 from this_course import ROOT
 from waiting import wait_until
@@ -118,8 +118,9 @@ def test_a_worker_may_be_any_function(monkeypatch, method):
     """What it needs goes with it: what stands around it, itself, and functions that
     stand in no file, as those of an example do.
     """
-    context = multiprocessing.get_context(method)
-    monkeypatch.setattr(workers, "how_to_start", lambda: context)
+    accelerated = method == "forkserver"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: accelerated)
+    assert workers.how_to_start().get_start_method() == method
     names: dict[str, Any] = {
         "torch": torch,
         "own": own_of,
@@ -146,8 +147,8 @@ return counts
 
 
 def test_a_worker_that_hangs_ends_in_time(ranks, tmp_path):
-    failed = ranks("time.sleep(600)", limit=3.0)
-    assert "no answer from rank 0 and rank 1 within 3 seconds" in str(failed)
+    failed = ranks("time.sleep(600)", limit=1.5)
+    assert "no answer from rank 0 and rank 1 within 1.5 seconds" in str(failed)
     assert are_gone(tmp_path)
 
 
@@ -156,11 +157,11 @@ def test_nothing_outlives_the_process_that_asked(tmp_path):
     worker = "def worker(rank):\n    note(rank)\n    time.sleep(600)\n"
     call = "if __name__ == '__main__':\n    on_two_ranks(worker, 'cpu')\n"
     path.write_text(HEAD.format(folder=str(tmp_path)) + worker + call)
-    asking = subprocess.Popen(
-        [sys.executable, str(path)],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "koans")},
-    )
+    workers.how_to_start()  # imports what is slow to import
+    code = f"import runpy; runpy.run_path({str(path)!r}, run_name='__main__')"
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "koans")}
+    asking = forks.start(["-c", code], tmp_path, env)
     wait_until(lambda: len(list(tmp_path.glob("rank-*"))) == 2)
-    asking.kill()
-    asking.wait()
+    os.kill(asking.pid, signal.SIGKILL)  # it alone, and not its session
+    wait_until(lambda: asking.ended() is not None)
     assert are_gone(tmp_path)
