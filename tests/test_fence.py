@@ -480,7 +480,7 @@ class Desk:
     def grade(self) -> None:
         self.before = {name: self.state(name) for name in self.bystanders}
         ran = subprocess.run(
-            self.command("--timeout", "2", "--jobs", "2"),
+            self.command("--timeout", "1", "--jobs", "2"),
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,

@@ -19,7 +19,7 @@ from sensei.watchdog import Hang, Limits
 from this_course import ROOT
 from waiting import PATIENCE
 
-SHORT = Limits(0.2)
+SHORT = Limits(0.1)
 CODE = """
 def test_it():
     items = []
@@ -43,7 +43,7 @@ def test_a_hang_ends_in_the_line_of_the_koan_that_it_was_at():
     assert first + 1 <= outcome.raised.line <= first + 2
     verdict = judged(KOAN, LOOP, SHORT)
     assert verdict.kind is Kind.ERROR
-    assert verdict.sentence.startswith("It did not end within 0.2 s; it was at `")
+    assert verdict.sentence.startswith("It did not end within 0.1 s; it was at `")
 
 
 def test_the_line_of_a_hang_in_a_library_is_that_of_the_koan_that_called_it():
@@ -59,8 +59,8 @@ def test_the_line_of_a_hang_in_a_library_is_that_of_the_koan_that_called_it():
 
 def test_koans_before_between_and_behind_hangs_are_watched_by_one_thread():
     fills = ["items.append(i)", LOOP, LOOP, "items.append(i)", LOOP, "items.append(i)"]
-    attempts = [attempt_of(KOAN, fill) for fill in fills]
-    outcomes = [run(attempt, {}, SHORT) for attempt in attempts]
+    limits = {LOOP: SHORT, "items.append(i)": Limits(PATIENCE)}
+    outcomes = [run(attempt_of(KOAN, fill), {}, limits[fill]) for fill in fills]
     hung = [bool(o.raised and isinstance(o.raised.error, Hang)) for o in outcomes]
     assert hung == [fill == LOOP for fill in fills]
     assert len(watchers()) == 1
@@ -68,7 +68,7 @@ def test_koans_before_between_and_behind_hangs_are_watched_by_one_thread():
 
 def test_a_later_koan_with_less_time_is_not_kept_waiting():
     """The thread has looked at the first one, and sleeps for an hour."""
-    text = CODE.replace("    items = []", "    items = []\n    wait(0.3)")
+    text = CODE.replace("    items = []", "    items = []\n    wait(0.1)")
     koan = koan_of(text, "for i in range(2):\n    __")
     outcome = outcome_of(koan, "items.append(i)", Limits(3600.0), wait=time.sleep)
     assert outcome.raised is None
@@ -141,7 +141,7 @@ print("never {name}")
     assert ran.returncode == 1 and ran.stdout == "before\n"
     line = line_of(CODE, "items = []") + 1
     assert ran.stderr.strip() == (
-        f"/a_course/koans/test_01_x.py:{line}: test_it did not end within 0.2 s, "
+        f"/a_course/koans/test_01_x.py:{line}: test_it did not end within 0.1 s, "
         f"and can't be stopped. This run ends here."
     )
 
