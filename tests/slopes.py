@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from tiny import TinyCourse
+from pathlib import Path
+from typing import Protocol
+
+from sensei.course import Course
+from tiny import koan_in
 
 SOLUTION = '''"""04  Slopes
 
@@ -68,12 +72,22 @@ ASKS = {
 LESSON = '[lesson]\nsay = "?"\nlearned = "+"\ncaught = "-"\nlink = "https://x.org"\n'
 
 
-def add_slopes(tiny: TinyCourse) -> None:
+class Rooted(Protocol):
+    """What lies in a folder, as a course does."""
+
+    @property
+    def root(self) -> Path: ...
+
+
+def add_slopes(tiny: Rooted) -> None:
     """Add the lesson, untouched, and what it imports from beside the koans."""
-    (tiny.main / "doubled.py").write_text("TWO = 2\n")
-    (tiny.root / "solutions" / "test_04_slopes.py").write_text(SOLUTION)
+    koans, root = tiny.root / "koans", tiny.root
+    (koans / "doubled.py").write_text("TWO = 2\n")
+    (root / "solutions" / "test_04_slopes.py").write_text(SOLUTION)
     notes = [NOTE.format(name=n, asks=a, because="It adds.") for n, a in ASKS.items()]
-    (tiny.main / "test_04_slopes.toml").write_text(LESSON + "".join(notes))
-    lesson = tiny.lesson("test_two_slopes")
+    (koans / "test_04_slopes.toml").write_text(LESSON + "".join(notes))
+    course = Course.load(root)
+    assert course is not None
+    lesson = koan_in(course, "test_two_slopes").lesson
     assert lesson.pristine is not None
     lesson.path.write_text(lesson.pristine.text)
