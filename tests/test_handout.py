@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import tomllib
 import zipfile
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,11 @@ import pytest
 import forks
 from sensei import blanks, sealed
 from sensei.cli import main
-from sensei.course import Course
+from sensei.course import Course, CourseError
+from sensei.grading.handout import handout as contents
 from sensei.grading.handout import toml
-from this_course import LESSONS, ROOT
-from tiny import grade_both_sizes
+from this_course import COURSE, LESSONS, ROOT
+from tiny import HERE, grade_both_sizes
 from waiting import PATIENCE
 
 WORDS = "import sys; from sensei.cli import main; sys.exit(main(sys.argv[1:]))"
@@ -70,11 +73,31 @@ def give(tiny, monkeypatch, tmp_path_factory):
     return make
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """A folder with the tiny course as a handout, and with one without --reveal."""
+    folder = tmp_path_factory.mktemp("class")
+    with chdir(HERE / "tiny_course"):
+        assert main(["handout", str(folder / "koans")]) == 0
+        assert main(["handout", str(folder / "closed"), "--no-reveal"]) == 0
+    return folder
+
+
+@pytest.fixture
+def handout(made, tmp_path) -> Handout:
+    return Handout(shutil.copytree(made / "koans", tmp_path / "koans"))
+
+
+@pytest.fixture
+def closed(made, tmp_path) -> Handout:
+    return Handout(shutil.copytree(made / "closed", tmp_path / "closed"))
+
+
 # ------------------------------------------------------------------ what is in it
 
 
-def test_it_has_what_a_learner_needs_and_no_more(give):
-    root = give().root
+def test_it_has_what_a_learner_needs_and_no_more(made):
+    root = made / "koans"
     there = {path.relative_to(root).as_posix() for path in root.rglob("*")}
     assert {
         "README.md",
@@ -95,23 +118,23 @@ def test_it_has_what_a_learner_needs_and_no_more(give):
     assert not [name for name in there if name.endswith("koans/test_01_two_names.toml")]
 
 
-def test_a_look_into_the_files_gives_nothing_away(tiny, give):
-    root = give().root
-    texts = "\n".join(p.read_text("utf-8") for p in root.rglob("*") if p.is_file())
+def test_a_look_into_the_files_gives_nothing_away(made):
+    files = (path for path in (made / "koans").rglob("*") if path.is_file())
+    texts = "\n".join(path.read_text("utf-8") for path in files)
     assert ANSWER not in texts
-    for lesson in tiny.course.lessons:
+    for lesson in Course.load(HERE / "tiny_course").lessons:
         for koan in lesson.koans.values():
             secrets = [koan.note.because, *koan.note.also_right]
             secrets += [mistake.says for mistake in koan.note.mistakes]
             assert [secret for secret in secrets if secret in texts] == []
 
 
-def test_nor_does_one_of_this_course(tmp_path, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    assert main(["handout", str(tmp_path / "out.zip")]) == 0
-    with zipfile.ZipFile(tmp_path / "out.zip") as archive:
-        texts = "\n".join(archive.read(name).decode() for name in archive.namelist())
-        archive.extractall(tmp_path)
+def test_nor_does_one_of_this_course(tmp_path):
+    files = contents(COURSE, LESSONS)
+    for name, data in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    texts = "\n".join(data.decode() for data in files.values())
     for lesson in LESSONS:
         for koan in lesson.koans.values():
             secrets = [koan.note.because, *(m.says for m in koan.note.mistakes)]
@@ -119,21 +142,29 @@ def test_nor_does_one_of_this_course(tmp_path, monkeypatch):
             if not koan.note.is_prediction and "\n" in koan.solution_text:
                 assert koan.solution.text not in texts
         assert lesson.notes.learned not in texts
-    handed = Course.load(tmp_path / "out")
+    for name in ("slate", "kept", "workers"):  # what its lessons import
+        path = f"koans/{name}.py"
+        assert files[path] == (ROOT / path).read_bytes()
+    handed = Course.load(tmp_path)
     assert [x.relative for x in handed.lessons] == [x.relative for x in LESSONS]
     for here, there in zip(LESSONS, handed.lessons, strict=True):
         assert there.pristine.text == here.pristine.text
         assert there.path.read_text("utf-8") == here.pristine.text
 
 
-def test_what_stands_in_the_koans_of_the_instructor_is_no_matter(tiny, give):
-    fresh = give().root
+def test_the_same_course_makes_the_same_zip(tiny, made, monkeypatch):
+    """What stands in the koans of the instructor is no matter."""
+    monkeypatch.chdir(tiny.root)
+    assert main(["handout", "one/koans.zip"]) == 0
     tiny.solve(*tiny.path)
     (tiny.main / "mine.py").write_text(ANSWER)  # no lesson imports it
-    again = give().root
-    for path in (path for path in fresh.rglob("*") if path.is_file()):
-        assert (again / path.relative_to(fresh)).read_bytes() == path.read_bytes()
-    assert not (again / "koans/mine.py").exists()
+    assert main(["handout", "two/koans.zip"]) == 0
+    zips = [tiny.root / name / "koans.zip" for name in ("one", "two")]
+    assert zips[0].read_bytes() == zips[1].read_bytes()
+    with zipfile.ZipFile(zips[1]) as archive:
+        inside = {name: archive.read(name) for name in archive.namelist()}
+    fresh = [path for path in (made / "koans").rglob("*") if path.is_file()]
+    assert inside == {p.relative_to(made).as_posix(): p.read_bytes() for p in fresh}
 
 
 def test_a_file_that_a_lesson_imports_comes_along(tiny, give):
@@ -146,16 +177,6 @@ def test_a_file_that_a_lesson_imports_comes_along(tiny, give):
     (tiny.main / "b.py").write_text("c = 1\n")
     root = give().root
     assert (root / "koans/a.py").exists() and (root / "koans/b.py").exists()
-
-
-def test_the_same_course_makes_the_same_zip(tiny, monkeypatch):
-    monkeypatch.chdir(tiny.root)
-    for name in ("one", "two"):
-        assert main(["handout", f"{name}/koans.zip"]) == 0
-    made = [tiny.root / name / "koans.zip" for name in ("one", "two")]
-    assert made[0].read_bytes() == made[1].read_bytes()
-    with zipfile.ZipFile(made[0]) as archive:
-        assert {name.partition("/")[0] for name in archive.namelist()} == {"koans"}
 
 
 def test_a_part_of_the_course(give):
@@ -209,36 +230,38 @@ def test_one_that_would_not_be_fresh_is_not_written(tiny, monkeypatch, capsys):
     assert not (tiny.root / "out.zip").exists()
 
 
-@pytest.mark.parametrize("damage", ["cut", "not base64", "not UTF-8"])
-def test_a_sealed_file_that_was_changed_says_so(give, damage):
-    handout = give()
+def test_a_sealed_file_that_was_changed_says_so(handout):
     path = handout.root / "koans/sealed.txt"
     data = path.read_bytes()
-    new = {"cut": data[:-40], "not base64": data + b"%%%", "not UTF-8": b"\xff" + data}
-    path.write_bytes(new[damage])
+    cut = b"\n".join(data.splitlines()[:-2])
+    for damaged in (cut, data + b"%%%", b"\xff" + data):
+        path.write_bytes(damaged)
+        with pytest.raises(CourseError, match="is not as it was given out"):
+            assert handout.course.sealed
     assert "is not as it was given out" in handout.pytest()
 
 
 # ------------------------------------------------------------------ learning in it
 
 
-def test_learning_in_it(give):
-    handout = give()
-    assert "0 of 8 koans solved" in handout.pytest()
-    assert "hint 1 Look at all the parts." in handout.pytest("--hint")
+def test_learning_in_it(handout):
+    first = handout.pytest("--hint")
+    assert "0 of 8 koans solved" in first
+    assert "hint 1 Look at all the parts." in first
     assert "Write a guess first" in handout.pytest("--reveal")
+    path = handout.root / "koans/test_01_two_names.py"
+    given = path.read_bytes()
     handout.fill("test_a_sum", "7900")
     wrong = handout.pytest()
     assert "That leaves the last part out." in wrong and ANSWER not in wrong
     assert f"answer {ANSWER}" in handout.pytest("--reveal")
     assert handout.sensei("reset", "test_a_sum")[0] == 0
-    assert "blank put what you expect" in handout.pytest()
+    assert path.read_bytes() == given
     handout.fill("test_a_sum", ANSWER)
     assert "solved test_a_sum 7000 + 900 + 19: sum takes" in handout.pytest()
 
 
-def test_a_lesson_is_put_back_there(give):
-    handout = give()
+def test_a_lesson_is_put_back_there(handout):
     path = handout.root / "koans/test_01_two_names.py"
     given = path.read_bytes()
     path.unlink()
@@ -246,57 +269,54 @@ def test_a_lesson_is_put_back_there(give):
     assert path.read_bytes() == given
 
 
-def test_what_was_changed_is_seen_there(give):
+def test_what_was_changed_is_seen_there(handout):
     """A handout knows how its koans were: an edited one does not pass."""
-    handout = give()
     path = handout.root / "koans/test_01_two_names.py"
     text = path.read_text("utf-8")
     path.write_text(text.replace("sum(parts) == __", "sum(parts) > 0"), "utf-8")
     assert "This koan is not as it was given" in handout.pytest()
 
 
-def solve(handout: Handout, tiny) -> None:
-    for lesson in tiny.course.lessons:
-        solved = lesson.solution_path.read_bytes()
-        (handout.root / lesson.relative).write_bytes(solved)
+def solve(handout: Handout) -> None:
+    for lesson in handout.course.lessons:
+        solved = HERE / "tiny_course/solutions" / lesson.part / lesson.path.name
+        lesson.path.write_bytes(solved.read_bytes())
 
 
-@pytest.mark.parametrize("options", [(), ("--no-reveal",)])
-def test_right_answers_pass_there(tiny, give, options):
-    handout = give(*options)
-    solve(handout, tiny)
-    code, told = handout.sensei("score", "--lessons", "all", "--json")
-    assert code == 0 and json.loads(told)["is_enough"]
+def test_right_answers_pass_there(handout, closed):
+    for each in (handout, closed):
+        solve(each)
+        code, told = each.sensei("score", "--lessons", "all", "--json")
+        assert code == 0 and json.loads(told)["is_enough"]
 
 
-def test_code_is_told_a_solution_where_answers_may_be_revealed(tiny, give):
-    for options, said in [
-        ((), "list(original)"),
-        (("--no-reveal",), "This copy of the course has no answers to show"),
+def test_code_is_told_a_solution_where_answers_may_be_revealed(handout, closed):
+    for each, said in [
+        (handout, "list(original)"),
+        (closed, "This copy of the course has no answers to show"),
     ]:
-        handout = give(*options)
-        solve(handout, tiny)
-        handout.sensei("reset", "test_a_copy")
-        handout.fill("test_a_copy", "original")
-        told = handout.pytest("--reveal")
+        solve(each)
+        path = each.root / "koans/test_02_changing_lists.py"
+        text = path.read_text("utf-8")
+        path.write_text(text.replace("list(original)", "original", 1), "utf-8")
+        told = each.pytest("--reveal")
         assert "That is the same list by a second name." in told
         assert said in told
 
 
-def test_without_reveal_no_solution_is_in_it(give):
-    handout = give("--no-reveal")
-    packed = sealed.opened((handout.root / "koans/sealed.txt").read_text("utf-8"))
+def test_without_reveal_no_solution_is_in_it(closed):
+    packed = sealed.opened((closed.root / "koans/sealed.txt").read_text("utf-8"))
     assert "list(original)" not in packed["solutions/test_02_changing_lists.py"]
     assert "original[:]" not in packed["koans/test_02_changing_lists.toml"]
-    handout.fill("test_a_sum", "7900")
-    told = handout.pytest("--reveal")
+    closed.fill("test_a_sum", "7900")
+    told = closed.pytest("--reveal")
     assert "has no answers to show" in told and ANSWER not in told
-    assert "--reveal" not in handout.pytest() and "That leaves" in told
+    assert "--reveal" not in closed.pytest() and "That leaves" in told
 
 
-def test_watch_works_there(give):
+def test_watch_works_there(handout):
     pexpect = pytest.importorskip("pexpect")
-    root = give().root
+    root = handout.root
     child = pexpect.spawn(
         sys.executable,
         ["-c", WORDS, "watch"],
@@ -307,14 +327,13 @@ def test_watch_works_there(give):
     )
     try:
         child.expect("0 of 8 koans solved")
-        Handout(root).fill("test_a_sum", "7900")
+        handout.fill("test_a_sum", "7900")
         child.expect("leaves the last part out")
     finally:
         child.close(force=True)
 
 
-def test_grading_is_not_there_and_the_rest_is_listed(give):
-    handout = give()
+def test_grading_is_not_there_and_the_rest_is_listed(handout):
     code, told = handout.sensei("--help", anew=True)
     assert code == 0 and "reset" in told and "score" in told
     code, told = handout.sensei("grade", "x", anew=True)
@@ -323,7 +342,7 @@ def test_grading_is_not_there_and_the_rest_is_listed(give):
 
 def test_this_course_works_as_a_handout(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
-    options = ["--lessons", "01,05,14", "--no-reveal"]
+    options = ["--lessons", "01,10", "--no-reveal"]
     assert main(["handout", str(tmp_path / "out"), *options]) == 0
     handout = Handout(tmp_path / "out")
     for lesson in handout.course.lessons:
@@ -336,12 +355,12 @@ def test_this_course_works_as_a_handout(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("own", ["", '\n[project]\ndependencies = ["numpy"]\n'])
-def test_a_course_that_is_no_package_can_be_installed_all_the_same(tiny, give, own):
+def test_a_course_that_is_no_package_can_be_installed_all_the_same(tiny, own):
     """`pip install -e .` is what a learner types, and `sensei` what she is told of."""
     path = tiny.root / "pyproject.toml"
     path.write_text(path.read_text("utf-8") + own, "utf-8")
-    root = give().root
-    table = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
+    files = contents(tiny.course, tiny.course.lessons)
+    table = tomllib.loads(files["pyproject.toml"].decode())
     ours = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     [needed] = [one for one in ours["dependencies"] if one.startswith("pytest>")]
     project = table["project"]
@@ -350,18 +369,18 @@ def test_a_course_that_is_no_package_can_be_installed_all_the_same(tiny, give, o
     assert project["scripts"] == ours["scripts"]
     assert project["dependencies"] == (["numpy"] if own else [needed])
     packages = table["tool"]["setuptools"]["packages"]
-    folders = {path.parent for path in (root / "sensei").rglob("*.py")}
-    assert {root / one.replace(".", "/") for one in packages} == folders
+    modules = [Path(name) for name in files if name.startswith("sensei/")]
+    folders = {path.parent for path in modules if path.suffix == ".py"}
+    assert {Path(one.replace(".", "/")) for one in packages} == folders
 
 
 # ------------------------------------------------------------------ handing in
 
 
-def test_what_is_handed_in_from_a_handout_is_graded(tiny, give, monkeypatch):
+def test_what_is_handed_in_from_a_handout_is_graded(tiny, handout, monkeypatch):
     pytest.importorskip("tqdm")
     grade_both_sizes(tiny.root)
-    handout = give()
-    solve(handout, tiny)
+    solve(handout)
     handed_in = tiny.root / "in" / "ada" / "koans"
     handed_in.parent.mkdir(parents=True)
     (handout.root / "koans").rename(handed_in)
