@@ -219,7 +219,8 @@ def _is_importable(function):
     spec = PathFinder.find_spec(package)
     if not spec or not spec.origin:  # a folder without __init__.py has no origin
         return False
-    return function.__code__.co_filename.startswith(os.path.dirname(spec.origin))
+    folder = os.path.join(os.path.dirname(spec.origin), "")
+    return function.__code__.co_filename.startswith(folder)
 
 
 def _names(code):
