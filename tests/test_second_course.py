@@ -9,13 +9,13 @@ from __future__ import annotations
 import csv
 import os
 import re
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
+import forks
 from sensei.course import KNOWN
 from this_course import ROOT
 
@@ -38,26 +38,24 @@ pytestmark = pytest.mark.slow
 
 
 class Course:
-    """The course in a folder, and what is done there in another process."""
+    """The course in a folder, and what is done there in another process.
 
-    def __init__(self, root: Path) -> None:
+    ``anew``: in a new Python, with the engine that stands in the folder, if one does.
+    """
+
+    def __init__(self, root: Path, anew: bool = False) -> None:
         self.root = root
+        self.anew = anew
         self.lesson = root / "koans" / f"{NAME}.py"
 
     def run(self, *words: str | Path) -> tuple[int, str]:
         """Exit code and output, its white space made even."""
         path = os.pathsep.join([str(self.root.parent / "no_torch"), str(ROOT)])
-        ran = subprocess.run(
-            [sys.executable, *words],
-            cwd=self.root,
-            env={**os.environ, "PYTHONPATH": path, "COLUMNS": "80", "NO_COLOR": "1"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        return ran.returncode, " ".join((ran.stdout + ran.stderr).split())
+        env = {**os.environ, "PYTHONPATH": path, "COLUMNS": "80", "NO_COLOR": "1"}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(sys.modules, "torch", None)  # for a fork, too, there is none
+            ran = forks.python(list(map(str, words)), self.root, env, anew=self.anew)
+        return ran.returncode, " ".join(ran.stdout.split())
 
     def pytest(self, *options: str) -> tuple[int, str]:
         return self.run("-m", "pytest", *QUIET, *options)
@@ -95,7 +93,7 @@ def made(tmp_path_factory):
     no_torch.mkdir()
     (no_torch / "torch.py").write_text("raise ImportError('there is no torch here')\n")
     made = Course(root)
-    assert made.sensei("reset", "01", "--yes") == (
+    assert Course(root, anew=True).sensei("reset", "01", "--yes") == (
         0,
         f"koans/{NAME}.py is as it was given.",
     )
@@ -180,7 +178,7 @@ def test_a_handout_is_green_when_it_is_solved(course):
     code, told = course.sensei("handout", out)
     assert code == 0 and "3 koans, all blank" in told, told
     (out / "koans" / f"{NAME}.py").write_text(SOLUTION, "utf-8")
-    learner = Course(out)
+    learner = Course(out, anew=True)
     assert learner.pytest()[0] == 0
     assert learner.sensei("score") == (0, "01 iterators 3 of 3 all 3 of 3")
 
