@@ -17,7 +17,7 @@ from sensei.course import Course
 from sensei.grading import workers
 from sensei.grading.assignment import Assignment, read, select
 from sensei.grading.book import Entry
-from sensei.grading.grader import CanaryError, Grader, Options
+from sensei.grading.grader import Grader, Options
 from sensei.grading.workers import GraderError, Warm
 from sensei.verdicts import Kind
 from sensei.watchdog import Limits
@@ -47,6 +47,12 @@ def grading(given: Assignment, seconds: float = 5.0, jobs: int = 2) -> Iterator[
         yield grader
 
 
+@pytest.fixture(scope="module")
+def grader(given) -> Iterator[Grader]:
+    with grading(given) as grader:
+        yield grader
+
+
 def place(given: Assignment, name: str) -> int:
     return [koan.name for koan in given.koans].index(name)
 
@@ -61,8 +67,8 @@ ROUGH = {
     "also right": ("original[:]", Kind.PASSED),
     "wrong": ("original", Kind.FAILED),
     "loops": ("[n for n in iter(int, 1)]", Kind.TIMEOUT),
-    "hangs in C": ("sum(iter(int, 1))", Kind.TIMEOUT),
-    "sleeps": ("__import__('time').sleep(60)", Kind.TIMEOUT),
+    # It keeps Python's lock as sum(iter(int, 1)) does, and leaves the processor alone.
+    "hangs in C": ("__import__('ctypes').PyDLL(None).sleep(60)", Kind.TIMEOUT),
     "leaves": (f"{OS}._exit(0)", Kind.CRASHED),
     "exits": ("exit()", Kind.ERROR),
     "is killed": (f"{OS}.kill({OS}.getpid(), 9)", Kind.CRASHED),
@@ -91,7 +97,7 @@ ROUGH = {
 }
 
 
-SECONDS = 1.0  # for an answer, some of which take them all
+SECONDS = 0.5  # for an answer, some of which take them all, twice
 
 
 @pytest.fixture(scope="module")
@@ -133,9 +139,9 @@ def test_output_is_capped_and_kept_for_the_instructor(rough):
 
 def test_a_hang_is_told_with_its_place(rough):
     assert rough["loops"].sentence == (
-        "It did not end within 1 s; it was at `copy = [n for n in iter(int, 1)]`."
+        "It did not end within 0.5 s; it was at `copy = [n for n in iter(int, 1)]`."
     )
-    assert rough["hangs in C"].sentence == "It did not end within 1 s."
+    assert rough["hangs in C"].sentence == "It did not end within 0.5 s."
 
 
 def test_nothing_is_left_running(rough, scratch):
@@ -160,13 +166,13 @@ def test_a_verdict_does_not_depend_on_the_company(given):
         "test_counting_letters": ['{"k": 2, "a": 2, "y": 1}', "{}", "[1]"],
     }
     found = []
-    for seed, jobs in ((1, 1), (2, 4), (3, 2)):
+    for seed, jobs in ((1, 1), (2, 4)):
         entries = [Entry(place(given, n), f) for n, all in fills.items() for f in all]
         random.Random(seed).shuffle(entries)
         with grading(given, jobs=jobs) as grader:
             grader.judge(entries)
         found.append({(e.koan, e.fill): (e.verdict, e.mistake) for e in entries})
-    assert found[0] == found[1] == found[2]
+    assert found[0] == found[1]
     assert {v.kind for v, _ in found[0].values() if v} >= {
         Kind.PASSED,
         Kind.WRONG,
@@ -177,12 +183,11 @@ def test_a_verdict_does_not_depend_on_the_company(given):
     }
 
 
-def test_every_argument_has_to_pass(given):
+def test_every_argument_has_to_pass(given, grader):
     """[3, 3, 4] is right for the size 2, and not for 3."""
     koan = place(given, "test_who_grew")
     entries = [Entry(koan, "[3, 3, 4]"), Entry(koan, "[size + 1, size + 1, size + 2]")]
-    with grading(given) as grader:
-        grader.judge(entries)
+    grader.judge(entries)
     assert [entry.kind for entry in entries] == [Kind.WRONG, Kind.PASSED]
 
 
@@ -197,18 +202,16 @@ ODD = {
 }
 
 
-def test_nothing_an_answer_does_makes_the_maximum_smaller(given):
+def test_nothing_an_answer_does_makes_the_maximum_smaller(given, grader):
     entries = [
         Entry(place(given, n), fill) for n, fills in ODD.items() for fill in fills
     ]
-    with grading(given, seconds=SECONDS) as grader:
-        grader.judge(entries)
+    grader.judge(entries)
     assert [entry for entry in entries if not entry.kind.counts] == []
 
 
-def test_skips_count_for_nobody(given):
-    with grading(given) as grader:
-        grader.check()
+def test_skips_count_for_nobody(given, grader):
+    grader.check()
     assert grader.skipped == {place(given, "test_lists_of_the_future")}
 
 
@@ -230,18 +233,6 @@ def test_the_grader_starts_again_and_blames_nobody(given, monkeypatch):
     assert killer.kind is Kind.UNGRADED
     assert "The grader failed" in killer.sentence
     assert {other.kind for other in others} == {Kind.PASSED}
-
-
-def test_a_canary_that_dies_stops_everything(tmp_path):
-    broken = tiny_assignment(tmp_path / "tiny")
-    solution = broken.lessons[0].solution_path
-    solution.write_text(solution.read_text().replace("7919", "7918"))
-    again = read(broken.course, broken.lessons)
-    with (
-        grading(again) as grader,
-        pytest.raises(CanaryError, match="of test_a_sum ended as wrong"),
-    ):
-        grader.check()
 
 
 def test_a_course_that_can_not_be_imported(tmp_path):
