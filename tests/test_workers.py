@@ -162,6 +162,9 @@ def test_nothing_outlives_the_process_that_asked(tmp_path):
     env = {**os.environ, "PYTHONPATH": str(ROOT / "koans")}
     asking = forks.start(["-c", code], tmp_path, env)
     wait_until(lambda: len(list(tmp_path.glob("rank-*"))) == 2)
-    os.kill(asking.pid, signal.SIGKILL)  # it alone, and not its session
-    wait_until(lambda: asking.ended() is not None)
-    assert are_gone(tmp_path)
+    os.kill(asking.pid, signal.SIGKILL)  # Process.kill() would end its session, too
+    os.waitid(os.P_PID, asking.pid, os.WEXITED | os.WNOWAIT)
+    try:
+        assert are_gone(tmp_path)
+    finally:
+        asking.kill()
