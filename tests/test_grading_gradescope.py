@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from desk import Desk
+from desk import ONE, TWO, Desk
 from sensei import cli
 from sensei.grading.out import gradescope
 from this_course import COURSE
@@ -81,29 +81,15 @@ def grade(desk, *options: str) -> tuple[int, dict]:
     return code, results(desk.out)
 
 
-def test_a_solved_submission_has_all_points(desk):
-    desk.hand_in("", desk.solved)
+def test_a_solved_submission_has_all_points_wherever_its_files_are(desk):
+    desk.hand_in("my koans", desk.solved)
+    desk.hand_in("and", {"notes.txt": "hello"})
     code, told = grade(desk)
     assert code == 0
     assert all(test["status"] == "passed" for test in told["tests"])
     total = sum(test["score"] for test in told["tests"])
     assert total == sum(test["max_score"] for test in told["tests"]) > 0
     assert told["output"] == f"{total} of {total} points."
-
-
-def test_wherever_the_files_are_it_is_one_submission(desk):
-    desk.hand_in("my koans", desk.solved)
-    desk.hand_in("and", {"notes.txt": "hello"})
-    _, told = grade(desk)
-    assert {test["status"] for test in told["tests"]} == {"passed"}
-
-
-def test_an_untouched_submission_has_none(desk):
-    desk.hand_in("", desk.empty)
-    _, told = grade(desk)
-    assert {test["score"] for test in told["tests"]} == {0}
-    assert all("Hint: " in test["output"] for test in told["tests"])
-    assert all(test["output"].startswith("blank.") for test in told["tests"])
 
 
 def test_nothing_handed_in(desk):
@@ -114,11 +100,16 @@ def test_nothing_handed_in(desk):
 
 
 def test_what_is_told_is_text_and_no_right_answer(desk):
+    """Of a lesson that can't be read, and of one that is untouched."""
     hostile = '"<b>\\x1b[31m\u202e" * 2'
     right = "def f(): pass\n"
     name, text = next(iter(desk.empty.items()))
-    desk.hand_in("", {name: text.replace("__\n", f"{hostile}\n") + right})
+    desk.hand_in("", desk.empty | {name: text.replace("__\n", f"{hostile}\n") + right})
     _, told = grade(desk)
+    assert {test["score"] for test in told["tests"]} == {0}
+    untouched = [test["output"] for test in told["tests"] if test["number"] > "02"]
+    assert len(untouched) == 5 and all("Hint: " in output for output in untouched)
+    assert all(output.startswith("blank.") for output in untouched)
     assert {test["output_format"] for test in told["tests"]} == {"text"}
     said = json.dumps(told, ensure_ascii=False)
     assert "\u202e" not in said and "\\u001b" not in said
@@ -239,12 +230,19 @@ def test_the_same_course_makes_the_same_zip(autograder, tiny, capsys):
     assert (tiny.root / "out.zip").read_bytes() == first
 
 
-def test_the_zip_grades_a_submission(autograder, tiny):
+def test_the_zip_grades_a_submission(tiny, autograder):
+    """Whatever stood in the koans of the course that it was made of."""
+    tiny.solve(*tiny.path)
+    assert cli.main(["gradescope-zip", "out.zip", "--timeout", "5"]) == 0
+    with zipfile.ZipFile("out.zip") as archive:
+        archive.extractall(autograder / "source")
     venv(autograder)
-    for path in (tiny.root / "solutions").glob("*.py"):
+    given = HERE / "tiny_course"
+    for path in (given / "solutions" / ONE, given / "koans" / TWO):
         (autograder / "submission" / path.name).write_bytes(path.read_bytes())
     told = run(autograder)
-    assert {test["status"] for test in told["tests"]} == {"passed"}
+    assert [test["status"] for test in told["tests"]] == 3 * ["passed"] + 5 * ["failed"]
+    assert {test["output"].split(".")[0] for test in told["tests"][3:]} == {"blank"}
 
 
 @pytest.mark.parametrize("script", ["exit 3", "kill -9 $$", "echo nonsense"])
@@ -253,22 +251,10 @@ def test_the_zip_writes_results_when_all_else_fails(autograder, script):
     assert run(autograder) == gradescope.failed()
 
 
-def test_a_course_that_can_not_be_loaded_makes_results_too(autograder):
-    venv(autograder)
-    (autograder / "source/course/pyproject.toml").write_text("not toml [")
-    assert run(autograder) == gradescope.failed()
-
-
-def test_a_course_that_is_filled_in_makes_a_zip_that_grades(tiny, autograder, capsys):
-    tiny.solve(*tiny.path)
-    assert cli.main(["gradescope-zip", "out.zip", "--timeout", "5"]) == 0
-    with zipfile.ZipFile("out.zip") as archive:
-        archive.extractall(autograder / "source")
-    venv(autograder)
-    for path in (HERE / "tiny_course" / "koans").glob("*.py"):
-        (autograder / "submission" / path.name).write_bytes(path.read_bytes())
-    told = run(autograder)
-    assert {test["output"].split(".")[0] for test in told["tests"]} == {"blank"}
+def test_a_course_that_can_not_be_loaded_makes_results_too(desk):
+    (desk.root / "pyproject.toml").write_text("not toml [")
+    assert desk.grade("--format", "gradescope") == 2
+    assert not (desk.out / "results.json").exists()  # so that the zip writes them
 
 
 def test_requirements_are_what_is_installed_here():
