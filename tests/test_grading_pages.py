@@ -182,7 +182,7 @@ def test_a_page_begins_as_ours(made):
 
 @pytest.fixture(scope="module")
 def hostile():
-    return made_class(30, hostile=True).gradebook()
+    return made_class(12, hostile=True).gradebook()
 
 
 def test_a_page_needs_nothing_and_runs_nothing(hostile):

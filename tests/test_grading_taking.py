@@ -261,8 +261,8 @@ def test_a_fill_enters_the_koan_as_it_was_or_not_at_all(assignment, fill, comes_
         assert (entry.kind is Kind.UNGRADED) is comes_back, entry
 
 
-def test_a_koan_of_thousands_of_statements_takes_no_time(assignment):
-    lines = "    second.append(1)\n" * 10_000
+def test_a_koan_of_a_thousand_statements_is_not_searched(assignment):
+    lines = "    second.append(1)\n" * 1_000
     text = solved(assignment).replace("    second.append(1)\n", lines)
     _, found = take(assignment, text.encode())
     assert "not as it was given" in found[1].sentence
@@ -295,7 +295,7 @@ EDITS = [
 ]
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(10))
 def test_what_was_read_before_makes_no_difference(assignment, seed):
     """Whatever a learner does, and whatever others did before."""
     rng = random.Random(seed)
