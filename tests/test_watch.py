@@ -664,6 +664,14 @@ print([file for file in files if file.endswith("conftest.py")])
 """
 
 
+def test_what_the_course_knows_of_beliefs_may_need_what_is_not_there(tiny):
+    settings = tiny.root / "pyproject.toml"
+    text = settings.read_text("utf-8") + '\nmisconceptions = "beliefs"\n'
+    settings.write_text(text, "utf-8")
+    (tiny.root / "beliefs.py").write_text("import no_such_module\n", "utf-8")
+    assert forks.python(["-P", "-c", WARM_UP], tiny.root).stdout == "[]\n"
+
+
 def test_a_warm_up_loads_no_conftest(tiny):
     """That above the engine in its repository asks for devices: a process that has
     done so can't fork, and run koans on them, any more.
