@@ -42,9 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else list(arguments)
     parser = argparse.ArgumentParser(prog="sensei", description="Beside pytest.")
     commands = parser.add_subparsers(metavar="COMMAND")
-    called = [COMMANDS[name] for name in COMMANDS if words[:1] == [name]]
-    for module in called or dict.fromkeys(COMMANDS.values() if words else ()):
-        _add(commands, module)
+    here = _commands()
+    called = [here[name] for name in here if words[:1] == [name]]
+    for module in called or dict.fromkeys(here.values() if words else ()):
+        importlib.import_module(module).add_command(commands)
     options = parser.parse_args(words)
     try:
         code: int = _run(options)(find_course(Path.cwd()), options)
@@ -69,13 +70,11 @@ def _run(options: argparse.Namespace) -> Callable[..., int]:
     return lambda course, _: where.here(course)
 
 
-def _add(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], module: str
-) -> None:
-    """Add what a module brings, if this engine has it: a handout's has no grading."""
-    if module.startswith(WITHHELD) and not (Path(__file__).parent / "grading").exists():
-        return
-    importlib.import_module(module).add_command(commands)
+def _commands() -> dict[str, str]:
+    """The commands that this engine has: a handout's has no grading."""
+    if (Path(__file__).parent / "grading").exists():
+        return COMMANDS
+    return {k: v for k, v in COMMANDS.items() if not v.startswith(WITHHELD)}
 
 
 def find_course(start: Path) -> Course:

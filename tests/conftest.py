@@ -37,6 +37,7 @@ ROOMS = {
 }
 ROOM_OF = {word: room for room, words in ROOMS.items() for word in words}
 QUICK = ("unit", "plugin")
+LONGEST = "test_course.py"  # it comes first, or the other worker would wait for it
 HANG = 3 * PATIENCE  # seconds
 STDERR = pytest.StashKey[int]()
 # How long an example takes depends on what else the machine does.
@@ -51,6 +52,8 @@ settings.load_profile("no hurry")
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[STDERR] = os.dup(2)  # capture has not begun yet
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False  # xdist's: many short tests come first
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -70,6 +73,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(room)
             if room not in QUICK:
                 item.add_marker("slow")
+    items.sort(key=lambda item: item.path.name != LONGEST)
 
 
 def pytest_collection_finish() -> None:
