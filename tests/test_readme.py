@@ -66,7 +66,7 @@ def test_the_picture_fetches_nothing():
     [
         "python -m pip install -e . && python -m pytest",
         'python -m pip install -e ".[dev]" && '
-        "python -m pytest -n 2 --dist loadfile solutions tests",
+        "python -m pytest -n 3 --dist loadfile solutions tests",
     ],
 )
 def test_the_two_commands_stand_there_once_each(command):
