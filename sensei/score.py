@@ -251,6 +251,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _run(course: Course, options: argparse.Namespace) -> int:
     lessons = select(course, options.lessons)
+    needed(options.need, Fraction(0))  # a slip in it is told before the run
     with tempfile.TemporaryDirectory(prefix="sensei-") as scratch:
         junit = (options.junitxml or Path(scratch) / "junit.xml").absolute()
         run(course, lessons, junit)

@@ -37,7 +37,7 @@ ROOMS = {
 }
 ROOM_OF = {word: room for room, words in ROOMS.items() for word in words}
 QUICK = ("unit", "plugin")
-LONGEST = "test_course.py"  # it comes first, or the other worker would wait for it
+LONGEST = "test_course.py"  # it comes first, or the others would wait for it
 HANG = 3 * PATIENCE  # seconds
 STDERR = pytest.StashKey[int]()
 # How long an example takes depends on what else the machine does.

@@ -32,7 +32,7 @@ import pytest
 from sensei.course import Course
 from sensei.processes import Pipe, fork
 from this_course import ROOT
-from tiny import HERE, grade_both_sizes
+from tiny import HERE, copy_tiny, grade_both_sizes
 from waiting import PATIENCE, wait_until
 
 if sys.platform != "linux":
@@ -374,7 +374,7 @@ class Desk:
     said: str = ""
 
     def __post_init__(self) -> None:
-        shutil.copytree(HERE / "tiny_course", self.folder, dirs_exist_ok=True)
+        copy_tiny(self.folder)
         grade_both_sizes(self.folder)
         (self.folder / "free.toml").write_text('builtins = ["exec"]\n')
         (self.folder / "roster.csv").write_text(f"id,name\nx,{self.secret}\n")

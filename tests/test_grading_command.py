@@ -25,7 +25,7 @@ import sensei.grading
 from desk import ONE, RIGHT, TWO, Desk
 from sensei.grading import shown
 from sensei.grading.out.files import written
-from tiny import HERE
+from tiny import copy_tiny
 
 SCHEMA = json.loads(
     (Path(sensei.grading.__file__).parent / "results.schema.json").read_text()
@@ -41,7 +41,7 @@ def desk(tiny, capsys, monkeypatch) -> Desk:
 
 def graded_apart(root: Path, fill: Callable[[Desk], object]) -> Desk:
     """A desk on which a class was graded, in a process from beginning to end."""
-    shutil.copytree(HERE / "tiny_course", root, dirs_exist_ok=True)
+    copy_tiny(root)
     desk = Desk(SimpleNamespace(root=root), capsys=None)
     fill(desk)
     command = ["-m", "sensei", "grade", "submissions", "--out", "out", "--jobs", "3"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from sensei.grading.grader import Grader, Options
 from sensei.grading.workers import GraderError, Warm
 from sensei.verdicts import Kind
 from sensei.watchdog import Limits
-from tiny import HERE, grade_both_sizes
+from tiny import HERE, copy_tiny, grade_both_sizes
 from waiting import wait_until
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -34,7 +33,7 @@ def given(tmp_path_factory) -> Assignment:
 
 def tiny_assignment(folder: Path) -> Assignment:
     """The tiny course, graded with both its sizes."""
-    shutil.copytree(HERE / "tiny_course", folder, dirs_exist_ok=True)
+    copy_tiny(folder)
     grade_both_sizes(folder)
     course = Course.load(folder)
     assert course is not None

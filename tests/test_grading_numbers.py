@@ -17,7 +17,7 @@ from sensei.course import Course
 from sensei.grading import numbers
 from sensei.grading.numbers import Own, name_of
 from slopes import add_slopes
-from tiny import HERE, grade_both_sizes, koan_in
+from tiny import copy_tiny, grade_both_sizes, koan_in
 
 CLASS = ["ann", "bob", "cid", "dan", "eve", "fay", "Zoë 1"]
 SLOPES, FILE = "test_two_slopes", "test_04_slopes.py"
@@ -32,7 +32,7 @@ class Class:
     @classmethod
     def begin(cls, root: Path) -> Class:
         """One whose koans are still to be given out."""
-        shutil.copytree(HERE / "tiny_course", root, dirs_exist_ok=True)
+        copy_tiny(root)
         grade_both_sizes(root)
         room = cls(root)
         add_slopes(room)

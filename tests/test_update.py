@@ -18,7 +18,7 @@ from sensei.grading.answers import Reader
 from sensei.grading.assignment import read as read_assignment
 from sensei.grading.book import Book
 from sensei.grading.handout import handout
-from tiny import HERE, TinyCourse
+from tiny import HERE, TinyCourse, copy_tiny
 
 ONE, TWO = "test_01_two_names", "test_02_changing_lists"
 
@@ -28,7 +28,7 @@ class Newer:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        shutil.copytree(HERE / "tiny_course", root)
+        copy_tiny(root)
 
     def edit(self, name: str, old: str, new: str) -> None:
         path = self.root / name
@@ -423,7 +423,7 @@ def test_the_git_way_of_the_docs(mine, newer, tmp_path, close):
         return ran.stdout
 
     upstream = tmp_path / "upstream"
-    shutil.copytree(HERE / "tiny_course", upstream)
+    copy_tiny(upstream)
     shell("git init -q && git add -A && git commit -qm one", upstream)
     for name in ("koans", "solutions", "learner"):
         if name == "learner":

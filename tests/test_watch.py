@@ -664,11 +664,12 @@ print([file for file in files if file.endswith("conftest.py")])
 """
 
 
-def test_what_the_course_knows_of_beliefs_may_need_what_is_not_there(tiny):
+@pytest.mark.parametrize("fault", ["import no_such_module", "1 / 0", "def ("])
+def test_what_the_course_knows_of_beliefs_may_be_broken(tiny, fault):
     settings = tiny.root / "pyproject.toml"
     text = settings.read_text("utf-8") + '\nmisconceptions = "beliefs"\n'
     settings.write_text(text, "utf-8")
-    (tiny.root / "beliefs.py").write_text("import no_such_module\n", "utf-8")
+    (tiny.root / "beliefs.py").write_text(f"{fault}\n", "utf-8")
     assert forks.python(["-P", "-c", WARM_UP], tiny.root).stdout == "[]\n"
 
 

@@ -103,6 +103,14 @@ def blank_in(function: Function) -> Fill:
     return Fill((next((line for line in lines if line.value is blank), blank),))
 
 
+def copy_tiny(folder: Path) -> Path:
+    """The tiny course, untouched, in a folder, which may be there."""
+    without = shutil.ignore_patterns("__pycache__", ".*")
+    return shutil.copytree(
+        HERE / "tiny_course", folder, ignore=without, dirs_exist_ok=True
+    )
+
+
 def grade_both_sizes(folder: Path) -> None:
     """Have the course in a folder graded with both its sizes."""
     with (folder / "pyproject.toml").open("a", encoding="utf-8") as project:
@@ -120,10 +128,7 @@ class TinyCourse:
 
     @classmethod
     def unpack(cls, pytester: pytest.Pytester, patch: pytest.MonkeyPatch) -> TinyCourse:
-        without = shutil.ignore_patterns("__pycache__", ".*")
-        shutil.copytree(
-            HERE / "tiny_course", pytester.path, ignore=without, dirs_exist_ok=True
-        )
+        copy_tiny(pytester.path)
         for name in MACHINE:
             patch.delenv(name, raising=False)
         patch.setenv("COLUMNS", "80")
