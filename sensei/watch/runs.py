@@ -60,8 +60,9 @@ def warm_up(course: Course) -> list[str]:
     nothing, here = io.StringIO(), os.path.dirname(__file__)
     with contextlib.redirect_stdout(nothing), contextlib.redirect_stderr(nothing):
         # No conftest.py: the one above the engine in its repository asks for devices.
-        alone = ["-c", os.devnull, "--rootdir", here, "--noconftest"]
-        alone += ["--import-mode=importlib", "-o", "minversion=1"]
+        # And no look into the folders above this one: they may be large.
+        alone = ["-c", os.devnull, "--rootdir", here, "--confcutdir", here]
+        alone += ["--noconftest", "--import-mode=importlib", "-o", "minversion=1"]
         pytest.main([__file__, *QUIET, *alone])  # its plugins
     _ = course.free, course.roles
     with contextlib.suppress(Exception):  # a run says so, too
