@@ -76,10 +76,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name != LONGEST)
 
 
-def pytest_collection_finish() -> None:
-    """Many tests fork: a collection of garbage in a fork would copy all of it."""
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Many tests fork: a collection of garbage in a fork would copy all of it.
+
+    And nothing is logged here: to look for it at each of torch's loggers, in each phase
+    of each test, takes longer than most tests.
+    """
     gc.collect()
     gc.freeze()
+    plugins = session.config.pluginmanager
+    if plugins.has_plugin("logging-plugin"):
+        plugins.unregister(name="logging-plugin")
 
 
 @pytest.fixture(scope="session", autouse=True)

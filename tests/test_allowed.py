@@ -9,11 +9,8 @@ import re
 import symtable
 import sys
 import textwrap
-import tomllib
 import types
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -23,12 +20,14 @@ from hypothesis import strategies as st
 
 from sensei import allowed
 from sensei.allowed import Refusal
-from sensei.blanks import Fill, find_blanks
+from sensei.blanks import Fill
 from sensei.free import Free
+from sensei.lesson import Koan
 from sensei.listed import ListError
 from sensei.scope import Scope, scope_of
+from sensei.work import Work
+from this_course import KOANS, ROOT, id_of, is_code
 
-ROOT = Path(__file__).parent.parent
 FREE_TOML = ROOT / "course" / "free.toml"
 FREE = Free.load(FREE_TOML)
 
@@ -45,79 +44,21 @@ def fill_of(text: str, *, is_expression: bool = False) -> Fill:
 # --------------------------------------------------------- the course's own answers
 
 
-class Lesson:
-    """A lesson of the course as given: its text with the blanks in it."""
-
-    def __init__(self, path: Path) -> None:
-        self.body = ast.parse(path.read_text("utf-8")).body
-        self.koans = {n.name: n for n in self.body if isinstance(n, ast.FunctionDef)}
-
-    def is_code(self, name: str) -> bool:
-        asserts = (n for n in ast.walk(self.koans[name]) if isinstance(n, ast.Assert))
-        return not any(find_blanks(node) for node in asserts)
-
-    def is_expression(self, name: str) -> bool:
-        statements = (n for n in ast.walk(self.koans[name]) if isinstance(n, ast.Expr))
-        return not any(n.value in find_blanks(self.koans[name]) for n in statements)
-
-    @cache  # noqa: B019 (as many as there are koans)
-    def scope(self, name: str) -> Scope:
-        return scope_of(self.body, self.koans[name])
-
-    def refusal(self, name: str, text: str) -> Refusal | None:
-        fill = fill_of(text, is_expression=self.is_expression(name))
-        return allowed.refusal(fill, self.scope(name), FREE)
+CODE = {koan.name: koan for koan in KOANS if is_code(koan)}
 
 
-def filled(blanked: object, solved: Any) -> list[ast.AST]:
-    """What stands in a solved tree where the other has its blank."""
-    if isinstance(blanked, ast.Name) and blanked.id == "__":
-        return [solved]
-    if isinstance(blanked, list) and isinstance(solved, list):
-        for i, node in enumerate(blanked):
-            if isinstance(node, ast.Expr) and find_blanks(node.value) == [node.value]:
-                return solved[i : i + 1 + len(solved) - len(blanked)]
-        pairs = zip(blanked, solved, strict=False)
-        return next((f for a, b in pairs if (f := filled(a, b))), [])
-    if isinstance(blanked, ast.AST):
-        fields = ((getattr(blanked, f), getattr(solved, f)) for f in blanked._fields)
-        return next((f for a, b in fields if (f := filled(a, b))), [])
-    return []
+def refusal(koan: Koan, text: str) -> Refusal | None:
+    """Why an answer to a koan may not run."""
+    assert koan.solution and koan.scope
+    fill = fill_of(text, is_expression=koan.solution.is_expression)
+    return allowed.refusal(fill, koan.scope, FREE)
 
 
-LESSONS = {
-    path.stem: Lesson(path)
-    for folder in (ROOT / "koans", ROOT / "koans" / "further_on")
-    for path in sorted(folder.glob("test_*.py"))
-}
-SOLVED = {
-    path.stem: {
-        n.name: n
-        for n in ast.parse(path.read_text("utf-8")).body
-        if isinstance(n, ast.FunctionDef)
-    }
-    for path in (ROOT / "solutions").rglob("test_*.py")
-}
-NOTES = {
-    path.stem: tomllib.loads(path.read_text("utf-8"))
-    for folder in ("koans", "course/notes")
-    for path in (ROOT / folder).rglob("test_*.toml")
-}
-CODE = [
-    (lesson, name)
-    for lesson, read in LESSONS.items()
-    for name in read.koans
-    if find_blanks(read.koans[name]) and read.is_code(name)
-]
-
-
-def known_answers(lesson: str, koan: str) -> Iterator[str]:
-    nodes = filled(LESSONS[lesson].koans[koan], SOLVED[lesson][koan])
-    yield "\n".join(map(ast.unparse, nodes))
-    note = NOTES[lesson][koan]
-    yield from note.get("also_right", [])
-    for mistake in note["mistakes"]:
-        yield from [mistake["fill"]] if "fill" in mistake else mistake["fills"]
+def known_answers(koan: Koan) -> Iterator[str]:
+    yield koan.solution_text
+    yield from koan.note.also_right
+    for mistake in koan.note.mistakes:
+        yield from mistake.fills
 
 
 def is_pattern(text: str) -> bool:
@@ -128,28 +69,25 @@ def is_pattern(text: str) -> bool:
 
 def test_there_are_code_koans():
     assert len(CODE) >= 22
-    assert sum(1 for place in CODE for _ in known_answers(*place)) >= 200
+    assert sum(1 for koan in CODE.values() for _ in known_answers(koan)) >= 200
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("lesson", "koan"), CODE)
-def test_every_answer_that_the_course_knows_may_run(lesson, koan):
+@pytest.mark.parametrize("koan", CODE.values(), ids=id_of)
+def test_every_answer_that_the_course_knows_may_run(koan):
     """A mistake may be refused, in all of its spellings: the notes speak first."""
-    answers = [text for text in known_answers(lesson, koan) if not is_pattern(text)]
-    refused = {t for t in answers if LESSONS[lesson].refusal(koan, t)}
-    told = [
-        {m["fill"]} if "fill" in m else {*m["fills"]}
-        for m in NOTES[lesson][koan]["mistakes"]
-    ]
+    answers = [text for text in known_answers(koan) if not is_pattern(text)]
+    refused = {text for text in answers if refusal(koan, text)}
+    told = [{*mistake.fills} for mistake in koan.note.mistakes]
     assert refused <= set().union(*(fills for fills in told if fills <= refused))
 
 
 def test_a_scope_is_the_same_with_the_fill_in_the_place_of_the_blank():
-    for lesson, koan in CODE:
-        solved = SOLVED[lesson][koan]
-        fill = Fill(tuple(filled(LESSONS[lesson].koans[koan], solved)))
-        scope = scope_of(LESSONS[lesson].body, solved, fill)
-        assert scope == LESSONS[lesson].scope(koan), koan
+    for koan in CODE.values():
+        text = koan.lesson.pristine.solution
+        work = Work(koan.lesson, text.encode())
+        function, fill = work.function(koan), work.fill(koan)
+        assert scope_of(ast.parse(text).body, function, fill) == koan.scope, koan.name
 
 
 # ------------------------------------------------------------ right code must pass
@@ -367,16 +305,12 @@ TEXTBOOK = {
 }
 
 
-def place(start: str) -> tuple[str, str]:
-    number, koan = start.split()
-    return next(p for p in CODE if p[0].startswith(f"test_{number}") and p[1] == koan)
-
-
 @pytest.mark.parametrize("start", TEXTBOOK)
 def test_textbook_code_may_run(start):
-    lesson, koan = place(start)
-    refused = {t: LESSONS[lesson].refusal(koan, t) for t in TEXTBOOK[start]}
-    assert {text: r for text, r in refused.items() if r} == {}
+    number, name = start.split()
+    assert CODE[name].lesson.number == number
+    refused = {text: refusal(CODE[name], text) for text in TEXTBOOK[start]}
+    assert {text: why for text, why in refused.items() if why} == {}
 
 
 # --------------------------------------------------------------- what is refused

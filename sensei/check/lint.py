@@ -7,6 +7,7 @@ solution fails, nothing else is said.
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -130,6 +131,7 @@ def _tried(koan: Trials) -> Iterator[Finding]:
 def _quiet() -> Iterator[None]:
     """What is run here prints nothing, warns of nothing, and stops nowhere."""
     with (
+        _seldom_collected(),
         warnings.catch_warnings(),
         contextlib.redirect_stdout(io.StringIO()),
         contextlib.redirect_stderr(io.StringIO()),
@@ -137,3 +139,14 @@ def _quiet() -> Iterator[None]:
     ):
         warnings.simplefilter("ignore")
         yield
+
+
+@contextlib.contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """Syntax trees are many objects, and no garbage to look for among them."""
+    before = gc.get_threshold()
+    gc.set_threshold(20_000, 20, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
