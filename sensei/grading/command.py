@@ -196,6 +196,9 @@ def _grade(
     with _Bars() as bars:
         finder = Finder(given.lessons)
         matched = matching.match(hand_ins, people, answered, finder.find)
+        # Asked now, and not after all is graded.
+        excluded = {overrides.koan_of(given.koans, name) for name in options.exclude}
+        overrides.by_learner(by_hand, matched.matches, given.koans, excluded)
         how = Options(options.jobs, options.timeout)
         with closing(Grader(given, how, bars)) as grader:
             submissions = map(
