@@ -5,7 +5,7 @@ koan as it was given, and that is what runs, in a process that can be killed and
 that the kernel fences in.
 
 In the order in which they are used: ``assignment`` (what was given),
-``exports`` (which hand-ins a platform gave: ``handins``), ``archives`` and
+``exports`` and ``platforms`` (which hand-ins there are: ``handins``), ``archives`` and
 ``lessons`` (the lesson files in one), ``roster``, ``tables``, ``matching`` and
 ``needs`` (whose they are), ``answers`` (the fills in one), ``book`` (each distinct
 answer once), ``judging`` and ``workers`` (who runs what, and when again), ``warm``,

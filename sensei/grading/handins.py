@@ -1,6 +1,6 @@
 """A hand-in: what one learner gave in, as a platform's export has it.
 
-``exports`` makes them from what was downloaded, ``lessons`` finds the lesson files in
+``platforms`` makes them from what was downloaded, ``lessons`` finds the lesson files in
 one, ``matching`` whose it is; what is written goes back under the names that are
 noted here.
 """
