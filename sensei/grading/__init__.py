@@ -6,10 +6,10 @@ that the kernel fences in.
 
 In the order in which they are used: ``assignment`` (what was given),
 ``exports`` and ``platforms`` (which hand-ins there are: ``handins``), ``archives`` and
-``lessons`` (the lesson files in one), ``roster``, ``tables``, ``matching`` and
-``needs`` (whose they are), ``answers`` (the fills in one), ``book`` (each distinct
-answer once), ``judging`` and ``workers`` (who runs what, and when again), ``warm``,
-``bench`` and ``fence`` (the processes that run koans), ``gradebook``, ``overrides``
-and ``figures`` (what it comes to), ``out`` (what is written), ``command`` (the command
-line). ``handout`` gives the course out.
+``lessons`` (the lesson files in one), ``roster``, ``tables``, ``candidates``,
+``matching`` and ``needs`` (whose they are), ``answers`` (the fills in one), ``book``
+(each distinct answer once), ``judging`` and ``workers`` (who runs what, and when
+again), ``warm``, ``bench`` and ``fence`` (the processes that run koans), ``gradebook``,
+``overrides`` and ``figures`` (what it comes to), ``out`` (what is written), ``command``
+(the command line). ``handout`` gives the course out.
 """
