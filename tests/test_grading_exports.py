@@ -12,10 +12,10 @@ import pytest
 from exports import Files, tiny_work, under, write, zipped
 
 from sensei.course import Course
-from sensei.grading.archives import Unusable
 from sensei.grading.exports import open_export
 from sensei.grading.handins import HandIn, Id, Platform
 from sensei.grading.lessons import Finder
+from sensei.grading.trees import Unusable
 from tiny import HERE
 
 CLASS = made.people()

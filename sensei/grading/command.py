@@ -26,7 +26,6 @@ from sensei.grading import (
     own,
     roster,
 )
-from sensei.grading.archives import Unusable
 from sensei.grading.assignment import Assignment
 from sensei.grading.exports import open_export
 from sensei.grading.gradebook import Answers, Gradebook
@@ -41,6 +40,7 @@ from sensei.grading.overrides import Override
 from sensei.grading.roster import Roster
 from sensei.grading.shown import clean, shortened
 from sensei.grading.tables import some
+from sensei.grading.trees import Unusable
 from sensei.grading.workers import GraderError
 from sensei.verdicts import Kind
 

@@ -11,8 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from sensei.grading import archives
-from sensei.grading.archives import OTHER_ARCHIVES, Node, Unusable
+from sensei.grading import archives, trees
 from sensei.grading.handins import HandIn
 from sensei.grading.platforms import (
     Reader,
@@ -22,6 +21,7 @@ from sensei.grading.platforms import (
     reader_of,
     visible,
 )
+from sensei.grading.trees import OTHER_ARCHIVES, Node, Unusable
 
 # What lies in a learner's folder, and what other folders with lessons may lie there.
 ONE_LEARNERS = frozenset(["koans", "pyproject.toml", ".git"])
@@ -130,7 +130,7 @@ class _Opening:
         return bool(BESIDE_KOANS.fullmatch(name.lower()) or self.lesson_of(name))
 
     def _lessons_in(self, node: Node) -> set[str]:
-        files = archives.files([node])
+        files = trees.files([node])
         return {self.lesson_of(file.name) for _, file in files} - {""}
 
     def _are_sections(self, holders: Sequence[list[Node]]) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from sensei.grading.archives import Node
+from sensei.grading.trees import Node
 
 # A remark.
 TYPED = "what was typed into the platform is not graded: koans are taken from files"

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
 
-from sensei.grading import archives
-from sensei.grading.archives import OTHER_ARCHIVES, Node, Unusable
+from sensei.grading import trees
 from sensei.grading.handins import TYPED, HandIn
+from sensei.grading.trees import OTHER_ARCHIVES, Node, Unusable
 from sensei.lesson import Lesson
 from sensei.work import Work
 
@@ -106,7 +106,7 @@ class Finder:
         submission = Submission(
             remarks=[*hand_in.remarks], troubles=[*hand_in.troubles]
         )
-        contents = self._contents(archives.files(_unwrapped(hand_in.nodes)))
+        contents = self._contents(trees.files(_unwrapped(hand_in.nodes)))
         for name, several in sorted(contents.lessons.items()):
             _choose(self.lessons[name], several, submission)
         unread = [f"{_some(w)}: {reason}" for reason, w in contents.unread.items()]

@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sensei.grading.archives import Node, Unusable, is_hidden
 from sensei.grading.handins import TYPED, HandIn, Id, Platform, Returned
+from sensei.grading.trees import Node, Unusable, is_hidden
 
 MOODLE = re.compile(
     r"(?P<name>.*?)(?:_(?P<number>\d+))?_assignsubmission_(?P<kind>file|onlinetext)"
