@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import sys
+from textwrap import indent
 
 import pytest
 
+from sensei.attempt import Attempt
+from sensei.notes import NotesError
+from sensei.verdicts import Kind, Verdict
+from sensei.work import Work
 from tiny import TinyCourse
 
-each_reporter = pytest.mark.parametrize("sugar", [False, True], ids=["plain", "sugar"])
 FIRST = "koans/test_01_two_names.py"
 SECOND = "koans/test_02_changing_lists.py"
 
@@ -99,45 +103,67 @@ UNREADABLE = {
 }
 
 
-@pytest.mark.parametrize(
-    ("change", "koan", "says", "line"), UNREADABLE.values(), ids=UNREADABLE
-)
-def test_what_cannot_be_read_spoils_one_koan_and_no_other(
-    tiny, change, koan, says, line
-):
+def spoilt_by(tiny: TinyCourse, *kinds: str) -> bytes:
+    data = (tiny.root / SECOND).read_bytes()
+    for kind in kinds:
+        before, data = data, UNREADABLE[kind][0](data)
+        assert data != before
+    return data
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_what_cannot_be_read_spoils_one_koan_and_no_other(tiny, kind):
     """Where it is in none (koan is ""), the whole lesson."""
+    _, koan, says, line = UNREADABLE[kind]
     tiny.solve(*tiny.path)
-    path = tiny.root / SECOND
-    before = path.read_bytes()
-    spoil(path, change)
-    assert path.read_bytes() != before
+    lesson = tiny.lesson(COPY)
+    work = Work(lesson, spoilt_by(tiny, kind))
+    found = {name: work.attempt(one) for name, one in lesson.koans.items()}
+    spoilt = {name: one for name, one in found.items() if isinstance(one, Verdict)}
+    assert [*spoilt] == ([koan] if koan else [*found])
+    for verdict in spoilt.values():
+        assert (verdict.kind, verdict.line) == (Kind.ERROR, line)
+        assert "Python can't read this" in verdict.sentence
+        assert says in verdict.sentence
+
+
+SPOILT = [
+    ("syntax error", "NUL"),
+    ("not UTF-8",),
+    ("UTF-16",),
+    ("a bracket at the top",),
+]
+
+
+@pytest.mark.parametrize("kinds", SPOILT, ids=" and ".join)
+def test_the_whole_board_has_what_cannot_be_read_in_its_place(tiny, kinds):
+    tiny.solve(*tiny.path)
+    (tiny.root / SECOND).write_bytes(spoilt_by(tiny, *kinds))
     hashes = tiny.hashes()
     ran = tiny.run("--maxfail=0", "--junitxml=junit.xml")
-    place = f"{SECOND}:{line}"
+    _, koan, says, line = UNREADABLE[kinds[0]]
     assert ran.next == (koan or "test_counting_letters") and ran.is_red
     ran.is_sound()
-    ran.says(place, "error ", "Python can't read this", says)
-    kinds = {name.partition("[")[0]: kind for name, kind in tiny.verdicts().items()}
-    spoilt = [koan] if koan else tiny.path[3:]
-    assert list(kinds) == tiny.path
-    assert [name for name in kinds if kinds[name] == "error"] == spoilt
-    assert {*kinds.values()} == {"passed", "error"}
+    ran.says(f"{SECOND}:{line}", "error ", "Python can't read this", says)
+    verdicts = {name.partition("[")[0]: kind for name, kind in tiny.verdicts().items()}
+    spoilt = [UNREADABLE[kind][1] for kind in kinds] if koan else tiny.path[3:]
+    assert list(verdicts) == tiny.path
+    assert [name for name in verdicts if verdicts[name] == "error"] == spoilt
+    assert {*verdicts.values()} == {"passed", "error"}
     assert tiny.hashes() == hashes
 
 
-@each_reporter
-def test_the_path_goes_on_up_to_what_cannot_be_read(tiny, sugar):
+def test_the_path_goes_on_up_to_what_cannot_be_read(tiny):
     tiny.solve(*tiny.path)
-    spoil(tiny.root / SECOND, UNREADABLE["indentation"][0])
-    ran = tiny.run(sugar=sugar)
+    (tiny.root / SECOND).write_bytes(spoilt_by(tiny, "indentation"))
+    ran = tiny.run()
     ends_in(ran, f"{SECOND}:34", "Python can't read this (line 34): unexpected indent")
     ran.says("5 of 8 koans solved")
 
 
-@pytest.mark.parametrize("content", [b"", b"\n\n", b"# nothing\n"], ids=repr)
-def test_an_empty_file(tiny, content):
+def test_an_empty_file(tiny):
     tiny.solve(*tiny.path[:3])
-    (tiny.root / SECOND).write_bytes(content)
+    (tiny.root / SECOND).write_bytes(b"\n# nothing\n")
     ran = tiny.run()
     ends_in(ran, f"{SECOND}:1", "test_counting_letters is not there any more")
     ran.says("3 of 8 koans solved", "sensei reset test_counting_letters")
@@ -216,9 +242,28 @@ def test_a_koan_that_was_changed(tiny, change):
     koan, old, new, line = change
     tiny.solve(*tiny.path)
     tiny.edit(koan, old, new)
-    ran = tiny.run()
-    assert ran.next == koan
-    ends_in(ran, f":{line}", "This koan is not as it was given")
+    is_changed(tiny.work(koan).attempt(tiny.koan(koan)), line)
+
+
+def is_changed(found: Attempt | Verdict, line: int) -> None:
+    assert isinstance(found, Verdict)
+    assert (found.kind, found.line) == (Kind.ERROR, line)
+    assert "This koan is not as it was given" in found.sentence
+
+
+def test_each_koan_that_was_changed_is_there_as_often_as_it_was(tiny):
+    """Even if it has other parameters: pytest asks for no fixture."""
+    tiny.solve(*tiny.path)
+    kinds = ["a parameter", "a default", "a statement less"]
+    for koan, old, new, _ in (CHANGES[kind] for kind in kinds):
+        tiny.edit(koan, old, new)
+    ran = tiny.run("--maxfail=0", "--junitxml=junit.xml")
+    assert ran.next == "test_a_sum" and " 4 failed, 7 passed" in ran.text
+    ends_in(ran, f"{FIRST}:15", "This koan is not as it was given")
+    told = {name.partition("[")[0]: verdict for name, verdict in tiny.told().items()}
+    assert [*told] == tiny.path
+    for koan, _, _, line in (CHANGES[kind] for kind in kinds):
+        is_changed(told[koan], line)
 
 
 def test_what_was_given_around_the_koans_was_changed(tiny):
@@ -236,8 +281,7 @@ def test_what_was_given_around_the_koans_was_changed(tiny):
     ran.says("3 of 8 koans solved")
 
 
-@pytest.mark.parametrize("fill", ["__", "1"])
-def test_a_koan_that_was_renamed(tiny, fill):
+def test_a_koan_that_was_renamed(tiny):
     tiny.solve_before("test_who_grew")
     tiny.edit("test_who_grew", "def test_who_grew", "def test_mine")
     ran = tiny.run()
@@ -259,11 +303,14 @@ def test_a_koan_that_was_deleted(tiny):
     ends_in(ran, f"{FIRST}:1", "test_who_grew is not there any more")
 
 
-@pytest.mark.parametrize("second", ["pass", "assert True", "assert 1 == __"])
-def test_a_koan_that_is_there_twice(tiny, second):
+def test_a_koan_that_is_there_twice(tiny):
     tiny.solve(*tiny.path)
     path = tiny.root / FIRST
-    path.write_text(f"{path.read_text()}\n\ndef test_a_sum():\n    {second}\n")
+    text = f"{path.read_text()}\n\ndef test_a_sum():\n"
+    for second in ("pass", "assert 1 == __", "assert True"):
+        path.write_text(f"{text}    {second}\n")
+        found = tiny.work("test_a_sum").attempt(tiny.koan("test_a_sum"))
+        assert isinstance(found, Verdict) and found.kind is not Kind.PASSED
     ran = tiny.run()
     assert ran.ret == 1 and ran.next == "test_a_sum"
     ran.is_sound()
@@ -291,19 +338,24 @@ UNRUNNABLE = {
 }
 
 
-@pytest.mark.parametrize(
-    ("fill", "verdict", "says"), UNRUNNABLE.values(), ids=UNRUNNABLE
-)
-def test_a_fill_that_is_no_code_of_a_koan(tiny, fill, verdict, says):
-    solved_but(tiny, "test_a_copy", fill)
+def test_a_fill_that_is_no_code_of_a_koan(tiny):
+    tiny.solve(*tiny.path)
+    koan = tiny.koan(COPY)
+    for fill, verdict, says in UNRUNNABLE.values():
+        text = tiny.work(COPY).text.replace(
+            "list(original)\n    copy", f"{fill}\n    copy"
+        )
+        found = Work(koan.lesson, text.encode()).attempt(koan)
+        assert isinstance(found, Verdict) and found.line == 34
+        assert found.kind == verdict and says in found.sentence
+    koan.lesson.path.write_text(text, "utf-8")
     ran = tiny.run()
-    assert ran.is_red and ran.next == "test_a_copy"
+    assert ran.is_red and ran.next == COPY
     ran.is_sound()
     ran.says(f"{SECOND}:34", f"{verdict} ", says)
 
 
 IMPORTS = {
-    "raises": ("1 / 0", "ZeroDivisionError"),
     "missing": ("import sensai", "sensai"),
     "exits": ("raise SystemExit(0)", "SystemExit"),
     "skips": ("import pytest\npytest.skip('', allow_module_level=1)", ""),
@@ -312,9 +364,10 @@ IMPORTS = {
 }
 
 
-@pytest.mark.parametrize(("line", "says"), IMPORTS.values(), ids=IMPORTS)
-def test_a_file_that_cannot_be_imported(tiny, line, says):
+@pytest.mark.parametrize("kind", ["exits", "ends", "not a test"])
+def test_a_file_that_cannot_be_imported(tiny, kind):
     """Solutions withheld, what was added can't be told from what was given."""
+    line, says = IMPORTS[kind]
     solve_predictions(tiny)
     tiny.withhold_solutions()
     edit = "from sensei import __", f"from sensei import __\n{line}"
@@ -326,9 +379,10 @@ def test_a_file_that_cannot_be_imported(tiny, line, says):
     ran.says(SECOND, "error ", says, "3 of ")
 
 
-@pytest.mark.parametrize("line", [IMPORTS[n][0] for n in IMPORTS if n != "not a test"])
-def test_what_was_given_raises(tiny, line):
+@pytest.mark.parametrize("kind", ["missing", "skips"])
+def test_what_was_given_raises(tiny, kind):
     """A library of the course is not installed, or worse."""
+    line, says = IMPORTS[kind]
     tiny.solve(*tiny.path)
     for folder in ("koans", "solutions"):
         spoil(
@@ -338,7 +392,7 @@ def test_what_was_given_raises(tiny, line):
     ran = tiny.run()
     assert ran.is_red
     ran.is_sound()
-    ran.says(SECOND, "error   Importing this file: ", "3 of ")
+    ran.says(SECOND, "error   Importing this file: ", says, "3 of ")
 
 
 def solve_predictions(tiny: TinyCourse) -> None:
@@ -367,13 +421,16 @@ BAD_NOTES = {
 }
 
 
-@pytest.mark.parametrize(("change", "says"), BAD_NOTES.values(), ids=BAD_NOTES)
-def test_notes_that_cannot_be_used(tiny, change, says):
+def test_notes_that_cannot_be_used(tiny):
     tiny.solve(*tiny.path)
-    notes = notes_of(tiny, "test_a_copy")
+    notes = notes_of(tiny, COPY)
     before = notes.read_text("utf-8")
-    assert change(before) != before
-    notes.write_text(change(before), "utf-8", errors="surrogateescape")
+    for change, says in BAD_NOTES.values():
+        assert change(before) != before
+        notes.write_text(change(before), "utf-8", errors="surrogateescape")
+        lesson = next(one for one in tiny.course.lessons if one.notes_path == notes)
+        with pytest.raises(NotesError, match=re.escape(says)):
+            _ = lesson.koans
     ran = tiny.run()
     ends_in(ran, f"{SECOND}:1", "test_02_changing_lists.toml", says)
 
@@ -400,20 +457,23 @@ def test_notes_that_were_deleted(tiny):
 # ------------------------------------------------------------------ odd endings
 
 REFUSED = {
-    "import": '__import__("sys").exit(0)',
-    "open": "open('x', 'w')",
-    "dunder": "original.__class__",
+    COPY: '__import__("sys").exit(0)',
+    "test_only_the_even": "open('x', 'w')",
+    "test_running_totals": "total.__class__",
 }
 
 
-@pytest.mark.parametrize("fill", REFUSED.values(), ids=REFUSED)
-def test_a_fill_that_reaches_beyond_its_koan_is_refused_before_it_runs(tiny, fill):
-    solved_but(tiny, "test_a_copy", fill)
-    ran = tiny.run("--junitxml=junit.xml")
-    assert ran.is_red and ran.next == "test_a_copy"
+def test_a_fill_that_reaches_beyond_its_koan_is_refused_before_it_runs(tiny):
+    tiny.solve(*tiny.path[:5])
+    for koan, fill in REFUSED.items():
+        tiny.fill(koan, fill)
+    ran = tiny.run("--maxfail=0", "--junitxml=junit.xml")
+    assert ran.is_red and ran.next == COPY and " 5 failed, 6 passed" in ran.text
     ran.is_sound()
     ran.says("refused ", f"{SECOND}:34")
-    assert tiny.verdicts()["test_a_copy"] == "refused"
+    told = {name.partition("[")[0]: verdict for name, verdict in tiny.told().items()}
+    for koan, fill in REFUSED.items():
+        assert (told[koan].kind, told[koan].wrote) == (Kind.REFUSED, fill)
     assert not (tiny.root / "x").exists()
 
 
@@ -446,15 +506,29 @@ def allow_all(tiny: TinyCourse) -> None:
     )
 
 
-@pytest.mark.parametrize(("fill", "says"), ENDINGS.values(), ids=ENDINGS)
-def test_a_fill_that_would_end_or_excuse(tiny, fill, says):
+def test_a_fill_that_would_end_or_excuse(tiny):
+    """Each at a size of its own: what comes behind it is run, and judged, as ever."""
     allow_all(tiny)
-    solved_but(tiny, "test_running_totals", fill)
-    ran = tiny.run("--junitxml=junit.xml")
+    conftest = tiny.root / "conftest.py"
+    text = conftest.read_text("utf-8")
+    names = [*ENDINGS, "behind them"]
+    sizes = [*range(1, len(names) + 1)]
+    new = text.replace('[2, 3], ids=["pair", "triple"]', f"{sizes}, ids={names}")
+    conftest.write_text(new, "utf-8")
+    fills = "".join(
+        f"if size == {i}:\n{indent(fill, '    ')}\n"
+        for i, (fill, _) in enumerate(ENDINGS.values(), 1)
+    )
+    solved_but(tiny, "test_running_totals", f"{fills}totals.append(7)")
+    ran = tiny.run("-k", "totals", "--maxfail=0", "--junitxml=junit.xml")
     assert ran.is_red and ran.next == "test_running_totals"
     ran.is_sound()
-    ran.says("error ", f"{SECOND}:", says)
-    assert tiny.verdicts()["test_running_totals[pair]"] == "error"
+    ran.says("error ", f"{SECOND}:", ENDINGS["sys.exit(0)"][1])
+    assert f" {len(names)} failed, " in ran.text
+    *ended, behind = tiny.told().values()
+    assert behind.kind is Kind.FAILED
+    for (_, says), verdict in zip(ENDINGS.values(), ended, strict=True):
+        assert verdict.kind is Kind.ERROR and says in verdict.sentence
 
 
 # ------------------------------------------------------------------- under xdist
@@ -502,18 +576,14 @@ def test_under_xdist_it_reads_the_same(tiny):
 
 
 def test_a_loop_that_never_ends(tiny):
+    """By the time limit that the course has."""
+    settings = tiny.root / "pyproject.toml"
+    settings.write_text(f"{settings.read_text('utf-8')}seconds = 0.3\n", "utf-8")
     solved_but(tiny, "test_running_totals", SPIN)
-    ran = tiny.run("--koan-seconds=0.3", sugar=True)
+    ran = tiny.run(sugar=True)
     assert ran.is_red and ran.next == "test_running_totals"
     ran.is_sound()
     ran.says("error ", "It did not end within 0.3 s; it was at `", "7 of 8 koans")
-
-
-def test_the_time_limit_of_the_course(tiny):
-    settings = tiny.root / "pyproject.toml"
-    settings.write_text(f"{settings.read_text('utf-8')}seconds = 0.2\n", "utf-8")
-    solved_but(tiny, "test_running_totals", SPIN)
-    tiny.run().says("It did not end within 0.2 s")
 
 
 def test_after_a_hang_the_next_koan_runs_as_ever(tiny):
@@ -539,22 +609,25 @@ def test_the_next_koan_is_not_hit_by_a_limit_that_has_passed(tiny):
 HANGS = {
     "sleep": (SLEEP, f"{SECOND}:59", ()),
     "deaf": (DEAF, f"{SECOND}:", ("-s",)),
-    "xdist": (SLEEP, f"{SECOND}:59", ("-n1",)),
+    "xdist": (SLEEP, f"{SECOND}:59", ("-p", "xdist.plugin", "-n1")),
 }
 
 
 @pytest.mark.parametrize(("fill", "place", "args"), HANGS.values(), ids=HANGS)
-def test_a_hang_that_cannot_be_stopped(tiny, fill, place, args):
+def test_a_hang_that_cannot_be_stopped(tiny, capfd, fill, place, args):
     koan = "test_running_totals"
     allow_all(tiny)
     solved_but(tiny, koan, fill)
-    conftest = tiny.root / "conftest.py"
-    patch = "import sensei.watchdog\n\nsensei.watchdog.GRACE = 0.2\n"
+    tiny.patch.setattr("sensei.watchdog.GRACE", 0.1)
+    conftest = tiny.root / "conftest.py"  # for new Pythons
+    patch = "import sensei.watchdog\n\nsensei.watchdog.GRACE = 0.1\n"
     conftest.write_text(f"{conftest.read_text()}\n{patch}")
-    ran = tiny.run_apart("--koan-seconds=0.3", "-k", "totals", *args)
+    args = (*args, "--koan-seconds=0.1", "-k", "totals and pair")
+    ran = tiny.run(*args) if "-n1" in args else tiny.run_apart(*args)
     assert ran.ret in (1, 2)
     assert re.search(
-        rf"{place}\d*: {koan} did not end within 0.3 s, and can't be stopped", ran.text
+        rf"{place}\d*: {koan} did not end within 0.1 s, and can't be stopped",
+        ran.text + capfd.readouterr().err,  # a worker writes to this one's stderr
     )
     if "-n1" in args:
         assert ran.next == koan
