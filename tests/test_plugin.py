@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -41,11 +42,14 @@ VERDICTS = [
     ("test_running_totals", "totals.append(undefined)", "refused", "is no name of"),
     ("test_running_totals", "totals.append([][1])", "error", "raises IndexError"),
 ]
-each_verdict = pytest.mark.parametrize(
-    ("koan", "fill", "verdict", "sentence"),
-    VERDICTS,
-    ids=[f"{koan.removeprefix('test_')}-{fill}" for koan, fill, *_ in VERDICTS],
-)
+BY_KOAN = {
+    koan: [told for name, *told in VERDICTS if name == koan] for koan, *_ in VERDICTS
+}
+#: each verdict in one of them, and of each koan one in a run
+ROUNDS = [
+    {koan: told[i] for koan, told in BY_KOAN.items() if i < len(told)}
+    for i in range(max(map(len, BY_KOAN.values())))
+]
 
 
 def at(tiny: TinyCourse, koan: str, fill: str | None) -> None:
@@ -58,16 +62,22 @@ def at(tiny: TinyCourse, koan: str, fill: str | None) -> None:
 # -------------------------------------------------------------------- verdicts
 
 
-@each_verdict
-def test_a_verdict_is_on_screen_and_in_junit(tiny, koan, fill, verdict, sentence):
-    at(tiny, koan, fill)
-    ran = tiny.run("--junitxml=junit.xml")
-    assert ran.ret == 1 and ran.next == koan
+@pytest.mark.parametrize("told", ROUNDS, ids=range(len(ROUNDS)))
+def test_a_verdict_is_in_junit_and_the_next_is_on_screen(tiny, told):
+    tiny.solve(*(koan for koan in tiny.path if koan not in told))
+    for koan, (fill, *_) in told.items():
+        tiny.fill(koan, fill or "__")
+    ran = tiny.run("--maxfail=0", "--junitxml=junit.xml")
+    assert ran.ret == 1 and ran.next == next(iter(told))
     ran.is_sound()
-    ran.says(f"{verdict} ", sentence, *([f"you wrote: {fill}"] if fill else []))
-    before = tiny.path[: tiny.path.index(koan)]
-    verdicts = {name.partition("[")[0]: v for name, v in tiny.verdicts().items()}
-    assert verdicts == {**dict.fromkeys(before, "passed"), koan: verdict}
+    fill, kind, sentence = told[ran.next]
+    ran.says(f"{kind} ", sentence, *([f"you wrote: {fill}"] if fill else []))
+    verdicts = {name.partition("[")[0]: one for name, one in tiny.told().items()}
+    assert [*verdicts] == tiny.path
+    for koan, verdict in verdicts.items():
+        fill, kind, sentence = told.get(koan, (verdict.wrote, "passed", ""))
+        assert (verdict.kind, verdict.wrote) == (kind, fill or "")
+        assert sentence in verdict.sentence
 
 
 def test_a_skip_keeps_its_reason_and_is_not_done(tiny):
@@ -94,30 +104,26 @@ def test_a_skip_that_was_given_leaves_the_koan_on_the_other_size(tiny):
 
 
 def test_next_goes_forward_koan_by_koan_to_the_ending(tiny):
+    """The koan behind is named before it, and a lesson when it is done."""
+    behind = ""
     for koan in tiny.path:
         ran = tiny.run()
         assert ran.ret == 1 and ran.next == koan
+        if behind:
+            solved = ran.screen.index(f" solved  {behind}")
+            assert solved < ran.screen.index(" next ")
+            ran.says(f"solved  {behind} {tiny.koan(behind).note.because}")
+        if koan == "test_counting_letters":
+            ran.says("lesson 01, two names", "own words: When do two names share")
+        else:
+            assert "In your own words" not in ran.screen
         tiny.solve(koan)
+        behind = koan
     ran = tiny.run()
     assert ran.ret == 0 and ran.next == ""
     ran.says(
         "8 of 8 koans solved", "the end of the path", "all there is to this course"
     )
-
-
-def test_the_koan_behind_is_named_before_the_next(tiny):
-    tiny.solve("test_a_sum")
-    screen = tiny.run().screen
-    solved, because = screen.index(" solved  test_a_sum"), screen.index("7000 + 900")
-    assert solved < because < screen.index(" next ")
-
-
-def test_a_lesson_done_is_told_once_it_is_done(tiny):
-    tiny.solve_before("test_counting_letters")
-    ran = tiny.run()
-    ran.says("lesson 01, two names", "In your own words: When do two names share")
-    tiny.solve("test_counting_letters")
-    assert "In your own words" not in tiny.run().screen
 
 
 def test_a_solved_path_is_solved_where_solutions_are_withheld(tiny):
@@ -128,14 +134,10 @@ def test_a_solved_path_is_solved_where_solutions_are_withheld(tiny):
     ran.says("8 of 8 koans solved")
 
 
-@pytest.mark.parametrize(
-    "args", [(), pytest.param(("-n2",), marks=pytest.mark.slow)], ids=["alone", "xdist"]
-)
-def test_the_first_that_does_not_pass_is_next(tiny, args):
+def test_the_first_that_does_not_pass_is_next(tiny):
     """However far a learner has got elsewhere."""
     tiny.solve(*tiny.path[3:])
-    ran = tiny.run(*args)
-    assert ran.next == "test_a_sum"
+    assert tiny.run().next == "test_a_sum"
 
 
 def test_two_sizes_come_one_after_the_other(tiny):
@@ -202,7 +204,7 @@ def test_further_on_is_run_when_it_is_named(tiny):
         (("solutions",), 2),
         (("koans", "solutions"), 13),
         (("-x", "solutions"), 1),
-        pytest.param(("-n1", "solutions"), 2, marks=pytest.mark.slow),
+        pytest.param(("-n2", "koans", "solutions"), 13, marks=pytest.mark.slow),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -216,15 +218,16 @@ def test_koans_alone_stop_at_the_first_that_fails(tiny, args, failures):
         text = path.read_text("utf-8")
         assert text.count(right) == 1
         path.write_text(text.replace(right, wrong), "utf-8")
-    plugins = ("-p", "xdist.plugin") if "-n1" in args else ()
-    assert f" {failures} failed" in tiny.run(*plugins, *args).text
+    ran = tiny.run(*args)
+    assert f" {failures} failed" in ran.text
+    assert "koans" not in args or ran.next == "test_a_sum"
 
 
 def test_a_run_inside_a_test_leaves_the_koans_of_the_run_around_it_alone(tiny):
     tiny.solve(*tiny.path)
     text = "import pytest\n\n\ndef test_it():\n    assert pytest.main(['koans']) == 0\n"
     (tiny.root / "test_a_run.py").write_text(text)
-    ran = tiny.run_apart("test_a_run.py", "koans")
+    ran = tiny.run("test_a_run.py", "koans")
     assert "12 passed" in ran.text and ran.ret == 0
 
 
@@ -282,47 +285,50 @@ MARKS = {
     "xfail unrun": "@pytest.mark.xfail(run=False)",
     "xfail strict": "@pytest.mark.xfail(strict=True)",
 }
-IN_A_KOAN = "def test_a_sum():"
+IMPORT = "from sensei import __\n"
 
 
-def marked(tiny: TinyCourse, mark: str) -> None:
-    """The path solved, but for its first koan: it has this mark."""
-    tiny.solve(*tiny.path[1:])
-    tiny.edit("test_a_sum", IN_A_KOAN, f"{mark}\n{IN_A_KOAN}")
-    tiny.edit("test_a_sum", "from sensei", "import pytest\nfrom sensei")
-
-
-@pytest.mark.parametrize("mark", MARKS.values(), ids=MARKS)
-def test_a_mark_of_the_learner_excuses_nothing(tiny, mark):
-    """Nor where solutions are withheld; there a given condition can't be told from one
-    of the learner's, and counts.
+def test_a_mark_of_the_learner_excuses_nothing(tiny):
+    """Each on a koan of its own. Nor where solutions are withheld; there a given
+    condition can't be told from one of the learner's, and counts.
     """
-    marked(tiny, mark)
-    ran = tiny.run("-k", "a_sum")
-    assert ran.ret == 1 and ran.next == "test_a_sum"
-    ran.says("0 of 8 koans solved", "blank ")
-    tiny.fill("test_a_sum", "7919")
-    tiny.run("-k", "a_sum").says("0 of 8 koans solved", "not as it was given")
+    for koan, mark in zip(tiny.path, MARKS.values(), strict=False):
+        tiny.edit(koan, f"def {koan}(", f"{mark}\ndef {koan}(")
+    for koan in ("test_a_sum", "test_a_copy"):
+        tiny.edit(koan, IMPORT, f"import pytest\n{IMPORT}")
+    blank = {path: path.read_text("utf-8") for path in tiny.main.glob("*.py")}
+    assert counted(tiny) == ("11 failed", ["blank"] * 8)
+    tiny.solve(*tiny.path)
+    changed, others = ["error"] * 6, ["passed"] * 2
+    assert counted(tiny) == ("7 failed, 4 passed", changed + others)
     tiny.withhold_solutions()
-    if "skipif" not in mark:
-        ran = tiny.run("--maxfail=0")
-        assert ran.ret == 1 and ran.next == "test_a_sum"
-        ran.says("7 of 8 koans solved", "take out the mark")
-        tiny.edit("test_a_sum", "== 7919", "== __")
-        ran = tiny.run("-k", "a_sum")
-        assert ran.ret == 1 and ran.next == "test_a_sum"
+    assert counted(tiny) == ("4 passed, 1 skipped, 6 errors", changed[1:] + others)
+    for path, text in blank.items():
+        path.write_text(text, "utf-8")
+    left = ["blank"] * 2
+    assert counted(tiny) == ("4 failed, 1 skipped, 6 errors", changed[1:] + left)
 
 
-@pytest.mark.parametrize("mark", MARKS.values(), ids=MARKS)
-def test_a_mark_on_the_whole_file_has_no_effect(tiny, mark):
-    tiny.solve(*tiny.path[1:])
-    line = f"pytestmark = {mark.removeprefix('@')}"
-    tiny.edit("test_a_sum", "from sensei", f"import pytest\n{line}\nfrom sensei")
-    ran = tiny.run("-k", "a_sum")
+def counted(tiny: TinyCourse) -> tuple[str, list[str]]:
+    """What pytest counts in a run of the whole board, and each koan's verdict."""
+    ran = tiny.run("--maxfail=0", "--junitxml=junit.xml")
     assert ran.ret == 1 and ran.next == "test_a_sum"
-    ran.says("blank ")
-    tiny.solve("test_a_sum")
-    tiny.run().says("8 of 8 koans solved")
+    kinds = {name.partition("[")[0]: kind for name, kind in tiny.verdicts().items()}
+    [said] = re.findall(r"= (.*) in \S+s =", ran.text)
+    return said, [*kinds.values()]
+
+
+def test_a_mark_on_the_whole_file_has_no_effect(tiny):
+    """One on the first lesson, and the others on the second."""
+    first, *rest = (mark.removeprefix("@") for mark in MARKS.values())
+    marks = {"test_a_sum": first, "test_a_copy": f"[{', '.join(rest)}]"}
+    for koan, mark in marks.items():
+        tiny.edit(koan, IMPORT, f"import pytest\npytestmark = {mark}\n{IMPORT}")
+    assert counted(tiny) == ("11 failed", ["blank"] * 8)
+    tiny.solve(*tiny.path)
+    ran = tiny.run()
+    ran.says("8 of 8 koans solved")
+    assert " 11 passed in " in ran.text
 
 
 # ------------------------------------------------------------------- the engine
