@@ -699,8 +699,8 @@ def test_what_was_done_is_not_told_again_while_a_koan_is_tried(tiny):
 
 FLOODS = {
     "a line": ("print('x' * 5_000_000)", (), "totals.append(total)"),
-    "lines": ("for _ in range(6_000):\n    print('x' * 40)", (), "[][1]"),
-    "pieces": ("for _ in range(6_000):\n    print('x', end='x' * 40)", (), "[][1]"),
+    "lines": ("for _ in range(4_000):\n    print('x' * 40)", (), "[][1]"),
+    "pieces": ("for _ in range(4_000):\n    print('x', end='x' * 40)", (), "[][1]"),
     "under -s": ("print('x' * 5_000_000)", ("-s",), "[][1]"),
 }
 
