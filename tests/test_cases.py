@@ -378,6 +378,15 @@ def test_a_debugger_that_was_left_solves_nothing(tiny, types, args):
         ran.says("error ", "did not come to its last check")
 
 
+def test_so_does_one_of_pythons_own(tiny):
+    """In a new Python: in a fork of this one, breakpoint() is this pytest's."""
+    tiny.fill("test_a_sum", "7919")
+    tiny.edit("test_a_sum", "    parts = ", "    breakpoint()\n    parts = ")
+    ran = tiny.run_apart("-s", "-p", "no:debugging", typed="q", python=["-B"])
+    assert ran.is_red and ran.next == "test_a_sum"
+    ran.says("error   The debugger was left before the koan had come to its end.")
+
+
 def stops(tiny: TinyCourse) -> None:
     """A breakpoint in given lines of a koan of code that fails."""
     tiny.solve_before("test_only_the_even")
