@@ -175,9 +175,12 @@ def test_what_an_answer_would_be_right_if(name: str, wrote: str, belief: str):
 PREDICTIONS = [koan for koan in KOANS if koan.note.is_prediction]
 
 
-@pytest.mark.parametrize("koan", PREDICTIONS, ids=id_of)
+@pytest.mark.parametrize("koan", PREDICTIONS[::3], ids=id_of)
 def test_the_right_answer_is_believed_by_nobody(koan: Koan):
-    """And each koan runs through all of its worlds, and is as before behind them."""
+    """And a koan that ran through all of its worlds is as before behind them.
+
+    Of every third: ``sensei check`` has all of them run so, one after the other.
+    """
     work = Work(koan.lesson, solved(koan).encode())
     attempt = work.attempt(koan)
     outcome = run(attempt, {"device": "cpu"}, LIMITS)  # type: ignore[arg-type]
