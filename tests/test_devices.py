@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 
 import pytest
 import torch
@@ -28,34 +29,29 @@ def course(tmp_path_factory):
 
 
 def collected(folder, *arguments):
-    code, output = run_pytest(
-        folder, "--collect-only", "-q", "-p", "no:sugar", *arguments
-    )
-    return code, [line for line in output.splitlines() if "::" in line], output
+    """The exit code, the koans of a lesson with their devices, and the header."""
+    lesson = "koans/test_01_piling_up.py"
+    code, output = run_pytest(folder, "--collect-only", lesson, *arguments)
+    koans = re.findall(r"<Function (\w+)\[(\w+)\]>", output)
+    [header] = re.findall(r"^devices: .*", output, re.MULTILINE)
+    return code, koans, header
 
 
 def test_cpu_alone_where_there_is_no_cuda(course):
-    _, ids, _ = collected(course, "koans/test_01_piling_up.py", "--device", "cpu")
-    assert ids and all(id.endswith("[cpu]") for id in ids)
+    """The header says so, and why."""
+    _, koans, header = collected(course, "--device", "cpu")
+    assert koans and {device for _, device in koans} == {"cpu"}
+    assert re.match(r"devices: cpu(; no CUDA: \w.*)? \(torch ", header)
+    assert ("no CUDA" in header) is not torch.cuda.is_available()
 
 
 def test_cuda_directly_follows_cpu(course):
     """Collected with a torch that says it has CUDA: nothing runs on it."""
-    code, ids, output = collected(course, "koans/test_01_piling_up.py", "-p", "faked")
-    assert code == 0, output
-    koans = [id.partition("[")[0] for id in ids]
-    devices = [id.partition("[")[2].rstrip("]") for id in ids]
-    assert devices == ["cpu", "cuda"] * (len(ids) // 2)
-    assert koans[::2] == koans[1::2]
-
-
-def test_the_header_says_which_devices_run_and_why_cuda_does_not(course):
-    _, output = run_pytest(course, "koans/test_01_piling_up.py", "--device", "cpu")
-    assert "devices: cpu" in output
-    _, output = run_pytest(
-        course, "--collect-only", "koans/test_01_piling_up.py", "-p", "faked"
-    )
-    assert "devices: cpu, cuda (" in output
+    code, koans, header = collected(course, "-p", "faked")
+    assert code == 0 and header.startswith("devices: cpu, cuda (")
+    names, devices = [name for name, _ in koans], [device for _, device in koans]
+    assert koans and devices == ["cpu", "cuda"] * (len(koans) // 2)
+    assert names[::2] == names[1::2]
 
 
 @pytest.mark.parametrize("name", ["banana", "meta", "cuda:99"])
