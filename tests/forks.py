@@ -11,6 +11,7 @@ starts.
 from __future__ import annotations
 
 import faulthandler
+import gc
 import io
 import os
 import runpy
@@ -240,6 +241,7 @@ def become(
     closing: bool = False,
 ) -> int:
     """Become the process of a command; gives its exit code."""
+    gc.freeze()  # to look for garbage among all that is here would copy it
     if closing:  # pexpect waits until what it listens to is closed
         os.closerange(3, 1024)
     os.chdir(folder)
