@@ -5,13 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import os
-import random
 import re
 import shutil
 import signal
 import sys
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -39,11 +37,12 @@ def desk(tiny, capsys, monkeypatch) -> Desk:
     return Desk(tiny, capsys)
 
 
-def graded_apart(root: Path, fill: Callable[[Desk], object]) -> Desk:
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory) -> Desk:
     """A desk on which a class was graded, in a process from beginning to end."""
-    copy_tiny(root)
+    root = copy_tiny(tmp_path_factory.mktemp("graded"))
     desk = Desk(SimpleNamespace(root=root), capsys=None)
-    fill(desk)
+    eleven(desk)
     command = ["-m", "sensei", "grade", "submissions", "--out", "out", "--jobs", "3"]
     ran = forks.python(command, root)
     assert ran.returncode == 0, ran.stdout
@@ -51,12 +50,8 @@ def graded_apart(root: Path, fill: Callable[[Desk], object]) -> Desk:
     return desk
 
 
-@pytest.fixture(scope="module")
-def graded(tmp_path_factory) -> Desk:
-    return graded_apart(tmp_path_factory.mktemp("graded"), five)
-
-
-def five(desk: Desk) -> None:
+def eleven(desk: Desk) -> None:
+    """Five whose rows are known, and six with everything between right and rough."""
     desk.hand_in("ann", desk.solved)
     desk.hand_in("bob", desk.answer(sum="7900", copy="original", even="__"))
     desk.hand_in("cid/homework", {ONE: desk.solved[ONE]})
@@ -69,6 +64,18 @@ def five(desk: Desk) -> None:
     files["conftest.py"] = "raise SystemExit"
     files["sensei.py"] = files["approx.py"] = "raise SystemExit"
     desk.hand_in("eve", files)
+    for n in range(6):
+        chosen = {koan: some[n % len(some)] for koan, some in FILLS.items()}
+        desk.hand_in(f"learner-{n}", desk.answer(**chosen))
+
+
+FILLS = {
+    "sum": ["7919", "7900", "3", "__", "parts", "7000 + 919"],
+    "grew": [RIGHT["grew"], "[2, 3, 3]", "[3, 3, 4]", "__", "first"],
+    "copy": ["list(original)", "original", "original[:]", "[1, 2]", "open", "__"],
+    "even": ["number % 2 == 0", "True", "not number % 2", "number.x", "__"],
+    "totals": [RIGHT["totals"], "total += number", "totals[9]", "import os", "__"],
+}
 
 
 # ------------------------------------------------------------------------ the sheet
@@ -78,7 +85,7 @@ def test_a_class_from_folder_to_sheet(graded):
     rows = graded.rows
     assert [
         (r["lesson_01"], r["lesson_02"], r["total"], r["max"], r["percent"])
-        for r in rows.values()
+        for r in list(rows.values())[:5]
     ] == [
         ("3", "5", "8", "8", "100.0"),
         ("2", "3", "5", "8", "62.5"),
@@ -87,7 +94,7 @@ def test_a_class_from_folder_to_sheet(graded):
         ("2", "5", "7", "8", "87.5"),
     ]
     assert rows["cid"]["flags"] == "not handed in: lesson 02"
-    assert "5 hand-ins, 8 koans each" in graded.said
+    assert "11 hand-ins, 8 koans each" in graded.said
     assert graded.said.endswith("Needs you: 0\n")
     jsonschema.validate(graded.results, SCHEMA)
 
@@ -121,11 +128,9 @@ def test_what_is_not_the_blank_has_no_effect(graded):
 def test_one_submission_and_lessons_that_are_chosen(desk):
     for name, text in desk.solved.items():
         (desk.submissions / name).write_text(text)
-    assert desk.grade("--lessons", "02") == 0
+    assert desk.grade("--lessons", "02-03") == 0
     assert list(desk.rows) == ["submissions"]
-    assert desk.rows["submissions"]["max"] == "5"
-    assert desk.grade("--lessons", "all") == 0
-    assert desk.rows["submissions"]["max"] == "10"  # a koan of the future is skipped
+    assert desk.rows["submissions"]["max"] == "7"  # a koan of the future is skipped
     assert "skipped" in {
         koan["verdict"] for koan in desk.results["learners"][0]["koans"]
     }
@@ -145,13 +150,32 @@ def test_what_a_platform_gave_as_it_came(desk):
     assert "30 hand-ins, 8 koans each" in desk.said
 
 
-def test_what_needs_a_person_is_on_the_screen(desk):
-    desk.hand_in("ann", desk.solved)
+def test_what_needs_a_person_is_told_and_an_answer_stays_for_the_next_run(desk):
+    """With files of one's own, and without the pages of who is gone."""
+    for who in ("abe", "ann"):
+        desk.hand_in(who, desk.solved)
     desk.hand_in("bob", {"koans.ipynb": "{}"})
     desk.hand_in("cid", {ONE: desk.solved[ONE], "more.7z": "7z"})
     for n in range(12):
         desk.hand_in(f"dan-{n:02}", {"essay.pdf": "%PDF"})
     assert desk.grade() == 1
+    _fourteen_are_told(desk)
+
+    path = desk.out / "needs-you.csv"
+    rows = list(csv.reader(path.read_text("utf-8-sig").splitlines()))
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([*row[:3], row[3] or row[0]] for row in rows)
+    (desk.out / "feedback" / "mine.html").write_text("my own notes")
+    (desk.out / "feedback" / ".abe.html.part").write_text("of a run that was killed")
+    for gone in ("abe", "bob", *(f"dan-{n:02}" for n in range(12))):
+        shutil.rmtree(desk.submissions / gone)
+    assert desk.grade() == 0 and desk.said.endswith("Needs you: 0\n")
+    assert "cid" in path.read_text("utf-8-sig")  # it will be asked for again
+    pages = {page.name for page in (desk.out / "feedback").iterdir()}
+    assert pages == {"ann.html", "cid.html", "mine.html"}
+
+
+def _fourteen_are_told(desk: Desk) -> None:
     assert "Needs you: 14" in desk.said, desk.said + desk.complained
     last = desk.said[desk.said.index("Needs you: 14") :]
     assert "- bob: koans.ipynb: koans are taken from" in last
@@ -163,25 +187,7 @@ def test_what_needs_a_person_is_on_the_screen(desk):
     needs = (desk.out / "needs-you.csv").read_text("utf-8-sig")
     assert len(list(csv.DictReader(needs.splitlines()))) == 14
     assert "bob" in (desk.out / "report.html").read_text("utf-8")
-
-
-def test_what_stays_of_a_run_for_the_next(desk):
-    """An answer to what was asked, files of one's own; no page of who is gone."""
-    for who in ("ann", "bob"):
-        desk.hand_in(who, desk.solved)
-    desk.hand_in("cid", {ONE: desk.solved[ONE], "more.7z": "7z"})
-    assert desk.grade() == 1
-    path = desk.out / "needs-you.csv"
-    rows = list(csv.reader(path.read_text("utf-8-sig").splitlines()))
-    rows[1][3] = "cid"
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows(rows)
-    (desk.out / "feedback" / "mine.html").write_text("my own notes")
-    shutil.rmtree(desk.submissions / "bob")
-    assert desk.grade() == 0 and desk.said.endswith("Needs you: 0\n")
-    assert "cid" in path.read_text("utf-8-sig")  # it will be asked for again
-    pages = {page.name for page in (desk.out / "feedback").iterdir()}
-    assert pages == {"ann.html", "cid.html", "mine.html"}
+    assert {"abe.html", "bob.html"} <= set(os.listdir(desk.out / "feedback"))
 
 
 def test_points_by_hand_and_a_koan_that_counts_for_nobody(desk, monkeypatch):
@@ -229,7 +235,10 @@ def trouble(desk: Desk) -> None:
     (link / ONE).symlink_to(desk.root / "solutions" / ONE)
     (desk.submissions / "linked").symlink_to(desk.root / "solutions")
     os.mkfifo(desk.hand_in("pipe", {TWO: solved[TWO]}) / ONE)
-    desk.hand_in("hang", desk.answer(copy="[n for n in iter(int, 1)]", even="True"))
+    # It lets the processor be; with the table as it is only a busy one comes that far.
+    desk.tiny.allow("exec")
+    hang = "exec('import time\\nwhile True: time.sleep(0.01)')"
+    desk.hand_in("hang", desk.answer(copy=hang, even="True"))
     desk.hand_in(
         "markup", desk.answer(sum="'</code><script>alert(1)</script> ``` \\x1b[2J'")
     )
@@ -252,8 +261,8 @@ def archives(folder: Path, solved: dict[str, str]) -> None:
     archive("fine.zip", {f"koans/{name}": text for name, text in solved.items()})
     archive("out.zip", {f"../../{ONE}": solved[ONE]})
     archive("absolute.zip", {f"/tmp/{ONE}": solved[ONE]})
-    archive("bomb.zip", {f"{n}.bin": "\0" * 10**7 for n in range(2)})
-    archive("bombed.zip", {"x.bin": "\0" * 10**7, **solved})
+    archive("bomb.zip", {f"{n}.bin": "\0" * 10**6 for n in range(2)})
+    archive("bombed.zip", {"x.bin": "\0" * 10**6, **solved})
     cut = archive("short.zip", solved)
     cut.write_bytes(cut.read_bytes()[:-40])
     locked = archive("locked.zip", {ONE: solved[ONE]})
@@ -347,33 +356,6 @@ def test_a_cell(text, cell):
 # -------------------------------------------------------------------- the same again
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory) -> dict[str, bytes]:
-    """What is written of nine learners."""
-    return graded_apart(tmp_path_factory.mktemp("class"), nine).bytes()
-
-
-def nine(desk: Desk) -> None:
-    """Learners who are right, wrong, rough."""
-    rng = random.Random(5)
-    fills = {
-        "sum": ["7919", "7900", "3", "__", "parts", "7000 + 919"],
-        "grew": [RIGHT["grew"], "[2, 3, 3]", "[3, 3, 4]", "__", "first"],
-        "copy": ["list(original)", "original", "original[:]", "[1, 2]", "open", "__"],
-        "even": ["number % 2 == 0", "True", "not number % 2", "number.x", "__"],
-        "totals": [RIGHT["totals"], "total += number", "totals[9]", "import os", "__"],
-    }
-    for n in range(9):
-        chosen = {koan: rng.choice(some) for koan, some in fills.items()}
-        desk.hand_in(f"learner-{n:03}", desk.answer(**chosen))
-
-
-def test_two_runs_write_the_same_bytes(desk, undisturbed):
-    nine(desk)
-    assert desk.grade("--jobs", "1") == 0
-    assert desk.bytes() == undisturbed
-
-
 # Kills itself at the so-many-th call of something.
 KILLED = """
 import os, pkgutil, signal, sys
@@ -391,9 +373,11 @@ main(sys.argv[4:])
 """
 
 
-def test_killed_in_the_middle_and_run_again(desk, undisturbed):
-    """Nothing is kept of runs that were killed, and nothing of them is in the way."""
-    nine(desk)
+def test_killed_in_the_middle_and_run_again_one_by_one(desk, graded):
+    """The bytes are those of an undisturbed run with several workers: nothing is kept
+    of runs that were killed, and nothing of them is in the way.
+    """
+    eleven(desk)
     command = ["grade", str(desk.submissions), "--out", str(desk.out)]
     for moment in [
         ("sensei.grading.book:Entry", "enter", "9"),
@@ -403,8 +387,8 @@ def test_killed_in_the_middle_and_run_again(desk, undisturbed):
         killed = forks.python(["-c", KILLED, *moment, *command], desk.root, anew=True)
         assert killed.returncode == -signal.SIGKILL, killed.stdout
         assert not (desk.out / "grades.csv").exists()
-    assert desk.grade() == 0
-    assert desk.bytes() == undisturbed
+    assert desk.grade("--jobs", "1") == 0
+    assert desk.bytes() == graded.bytes()
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):
@@ -420,17 +404,16 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
 # ---------------------------------------------------------------------- refusals
 
 
-def test_what_the_instructor_has_in_koans_is_no_matter(desk, undisturbed):
+def test_what_the_instructor_has_in_koans_is_no_matter(desk, graded):
     """Filled in, changed, broken or gone: it is graded against the solutions."""
-    nine(desk)
+    eleven(desk)
     desk.tiny.solve("test_a_sum")
     desk.tiny.edit("test_who_grew", "second.append(1)", "second.append(2)")
     (desk.root / "koans" / TWO).unlink()
+    with (desk.root / "koans" / ONE).open("a") as lesson:
+        lesson.write("\n\n1 / 0\n")
     assert desk.grade() == 0, desk.complained
-    assert desk.bytes() == undisturbed
-    (desk.root / "koans" / ONE).write_text("1 / 0")
-    assert desk.grade() == 0, desk.complained
-    assert desk.bytes() == undisturbed
+    assert desk.bytes() == graded.bytes()
 
 
 @pytest.mark.parametrize(
