@@ -8,6 +8,8 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -15,7 +17,7 @@ from desk import ONE, TWO, Desk
 from sensei import cli
 from sensei.grading.out import gradescope
 from this_course import COURSE
-from tiny import HERE
+from tiny import HERE, TinyCourse, copy_tiny, grade_both_sizes
 from waiting import PATIENCE
 
 jsonschema = pytest.importorskip("jsonschema")
@@ -156,18 +158,28 @@ def test_results_are_there_before_anything_is_graded(tmp_path):
 # ------------------------------------------------------------------------- the zip
 
 
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory):
+    """The tiny course with koans that somebody has solved, and the zip of it."""
+    root = copy_tiny(tmp_path_factory.mktemp("course"))
+    with pytest.MonkeyPatch.context() as patch:
+        pytester: Any = SimpleNamespace(path=root)
+        tiny = TinyCourse(pytester, patch)
+        grade_both_sizes(root)
+        tiny.solve(*tiny.path)
+        patch.chdir(root)
+        assert cli.main(["gradescope-zip", "out.zip", "--timeout", "5"]) == 0
+    return root / "out.zip"
+
+
 @pytest.fixture
-def autograder(desk, tiny, capsys, monkeypatch):
+def autograder(packed, tmp_path):
     """Gradescope's folders, with the zip of the tiny course unpacked in them."""
-    monkeypatch.chdir(tiny.root)
-    assert cli.main(["gradescope-zip", "out.zip", "--timeout", "5"]) == 0
-    assert "points" in capsys.readouterr().out
-    root = tiny.root / "autograder"
+    root = tmp_path / "autograder"
     for name in ("source", "submission", "results", "venv/bin"):
         (root / name).mkdir(parents=True)
-    with zipfile.ZipFile("out.zip") as archive:
+    with zipfile.ZipFile(packed) as archive:
         archive.extractall(root / "source")
-    (root / "venv/bin/python").symlink_to(sys.executable)
     return root
 
 
@@ -187,7 +199,6 @@ def run(root: Path, **environment: str) -> dict:
 
 def python(root: Path, text: str) -> None:
     """Put a script where the autograder's Python is."""
-    (root / "venv/bin/python").unlink()
     (root / "venv/bin/python").write_text(f"#!/bin/sh\n{text}\n")
     (root / "venv/bin/python").chmod(0o755)
 
@@ -199,8 +210,8 @@ def venv(root: Path) -> None:
     python(root, script)
 
 
-def test_what_is_in_the_zip(autograder, tiny):
-    with zipfile.ZipFile(tiny.root / "out.zip") as archive:
+def test_what_is_in_the_zip(autograder, packed):
+    with zipfile.ZipFile(packed) as archive:
         members = {member.filename: member for member in archive.infolist()}
         assert archive.testzip() is None
     for name in ("setup.sh", "run_autograder"):
@@ -224,18 +235,15 @@ def test_what_is_in_the_zip(autograder, tiny):
         subprocess.run(["bash", "-n", autograder / "source" / name], check=True)
 
 
-def test_the_same_course_makes_the_same_zip(autograder, tiny, capsys):
-    first = (tiny.root / "out.zip").read_bytes()
-    cli.main(["gradescope-zip", "out.zip", "--timeout", "5"])
-    assert (tiny.root / "out.zip").read_bytes() == first
+def test_the_same_course_makes_the_same_zip(packed, capsys, monkeypatch):
+    monkeypatch.chdir(packed.parent)
+    assert cli.main(["gradescope-zip", "again.zip", "--timeout", "5"]) == 0
+    assert "points" in capsys.readouterr().out
+    assert Path("again.zip").read_bytes() == packed.read_bytes()
 
 
-def test_the_zip_grades_a_submission(tiny, autograder):
+def test_the_zip_grades_a_submission(autograder):
     """Whatever stood in the koans of the course that it was made of."""
-    tiny.solve(*tiny.path)
-    assert cli.main(["gradescope-zip", "out.zip", "--timeout", "5"]) == 0
-    with zipfile.ZipFile("out.zip") as archive:
-        archive.extractall(autograder / "source")
     venv(autograder)
     given = HERE / "tiny_course"
     for path in (given / "solutions" / ONE, given / "koans" / TWO):
@@ -245,10 +253,11 @@ def test_the_zip_grades_a_submission(tiny, autograder):
     assert {test["output"].split(".")[0] for test in told["tests"][3:]} == {"blank"}
 
 
-@pytest.mark.parametrize("script", ["exit 3", "kill -9 $$", "echo nonsense"])
-def test_the_zip_writes_results_when_all_else_fails(autograder, script):
-    python(autograder, script)
-    assert run(autograder) == gradescope.failed()
+def test_the_zip_writes_results_when_all_else_fails(autograder):
+    for script in ("exit 3", "kill -9 $$", "echo nonsense"):
+        python(autograder, script)
+        assert run(autograder) == gradescope.failed()
+        (autograder / "results/results.json").unlink()
 
 
 def test_a_course_that_can_not_be_loaded_leaves_the_results_to_the_zip(desk):
