@@ -289,7 +289,10 @@ def test_a_koan_without_numbers_of_ones_own_is_said_to_be_that(graded):
 def test_a_koan_that_was_edited_is_flagged_as_any_koan(graded):
     row = graded[0].rows["eve"]
     assert f"changed outside the blank: {SLOPES}" in row["flags"]
-    assert "somebody else" not in row["flags"] and row["percent"] == "100.0"
+    assert not any(
+        said in row["flags"] for said in ("somebody else", "without numbers")
+    )
+    assert row["percent"] == "100.0"
 
 
 def test_who_is_not_on_the_roster_is_judged_by_what_is_in_the_file(graded):
