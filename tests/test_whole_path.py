@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import ast
 import re
 
 import pytest
 
-from sensei import blanks, edit
-from sensei.blanks import Fill
+from sensei import edit
 from sensei.course import Course
 from sensei.progress import progress
 from sensei.verdicts import Kind, Verdict
-from sensei.work import Work
-from this_course import KOANS, LESSONS, copy_course, is_code, run_pytest
+from sensei.work import read
+from this_course import KOANS, LESSONS, copy_course, run_pytest
+from tiny import blank_in
 
 MAIN = [koan for koan in KOANS if not koan.lesson.part]
 LESSON = "test_01_piling_up.py"
+BACKWARDS = f"""
+def pytest_collection_modifyitems(items):
+    items[{len(MAIN)}:] = reversed(items[{len(MAIN)}:])
+"""
 
 
 def passed(output: str) -> int:
@@ -51,27 +54,21 @@ def test_a_clean_checkout_shows_the_path_and_the_first_blank(tmp_path):
     assert "warning" not in output.lower()
 
 
-def test_solved_it_is_green_and_ends(solved):
-    code, output = run_pytest(solved, "-p", "no:sugar")
+def test_solved_it_is_green_and_ends_and_solutions_run_backwards_beside_it(solved):
+    """None of them warns, either; some of the lessons further on may be skipped."""
+    (solved / "backwards.py").write_text(BACKWARDS)
+    # NumPy is no dependency; that torch looks for it is not the learner's concern.
+    strict = ["-W", "error", "-W", "ignore:Failed to initialize NumPy"]
+    paths = "koans", "solutions"
+    code, output = run_pytest(
+        solved, *paths, "-p", "backwards", "-p", "no:sugar", *strict
+    )
     assert code == 0, output
-    assert passed(output) == len(MAIN)
+    assert passed(output) + counted(output, "skipped") == len(MAIN) + len(KOANS)
     assert "You have reached the end of the path." in output
     for lesson in LESSONS:
         if lesson.part:
             assert f"pytest koans/further_on -k test_{lesson.number}" in output
-
-
-def test_solutions_run_backwards_and_beside_a_lesson_and_none_warns(solved):
-    # NumPy is no dependency; that torch looks for it is not the learner's concern.
-    strict = ["-W", "error", "-W", "ignore:Failed to initialize NumPy"]
-    (solved / "backwards.py").write_text(
-        "def pytest_collection_modifyitems(items):\n    items.reverse()\n"
-    )
-    paths = f"koans/{LESSON}", "solutions"
-    code, output = run_pytest(solved, *paths, "-p", "backwards", *strict)
-    assert code == 0, output
-    koans = len(KOANS) + len(LESSONS[0].koans)
-    assert passed(output) + counted(output, "skipped") >= koans
 
 
 def test_a_lesson_further_on_runs_when_it_is_named(solved):
@@ -90,7 +87,7 @@ def test_a_worker_finds_the_same(solved):
     assert passed(output) == 2 * len(LESSONS[0].koans)
 
 
-def test_filling_the_blanks_one_by_one_moves_next_on_to_the_ending(tmp_path):
+def test_koan_by_koan_next_moves_on_to_the_ending(tmp_path):
     """With the verdicts that the soundness tests give each koan, filled or blank."""
     course = Course.load(copy_course(tmp_path / "path"))
     assert course is not None
@@ -99,26 +96,23 @@ def test_filling_the_blanks_one_by_one_moves_next_on_to_the_ending(tmp_path):
     [part] = progress(course, {place_of(koans[0]): [Verdict(Kind.BLANK)]})
     results = {}
     for koan, following in zip(koans, [*koans[1:], None], strict=True):
-        assert part.next and part.next.name == koan.name
-        fill_in(koan)
+        assert part.next and part.next.name == koan.name and not part.next.filled
         results[place_of(koan)] = [Verdict(Kind.PASSED, koan.note.because)]
+        is_last_of_lesson = following is None or following.lesson is not koan.lesson
+        if is_last_of_lesson:
+            fill_in(koan.lesson)
         [part] = progress(course, results)
         assert part.last_solved and part.last_solved.name == koan.name
-        is_last_of_lesson = following is None or following.lesson is not koan.lesson
-        assert bool(part.just_done) == is_last_of_lesson
+        assert bool(part.just_done) == part.last_solved.filled == is_last_of_lesson
     assert part.next is None
-    assert part.complete
+    assert part.complete and all(step.filled for step in part.steps)
 
 
-def fill_in(koan):
-    """Fill one koan in, as a learner would."""
-    work = Work(koan.lesson, koan.lesson.path.read_bytes())
-    function = work.function(koan)
-    [blank] = blanks.find_blanks(function)
-    lines = (n for n in ast.walk(function) if getattr(n, "value", None) is blank)
-    place = next(lines) if is_code(koan) and not koan.solution.is_expression else blank
-    solution = edit.text_of(koan.lesson.pristine.solution, koan.solution)
-    koan.lesson.path.write_text(
-        edit.replaced(work.text, [(Fill((place,)), solution)]), "utf-8"
-    )
-    assert not Work(koan.lesson, koan.lesson.path.read_bytes()).blank_line(koan)
+def fill_in(lesson):
+    """Fill the koans of a lesson in, as a learner would."""
+    work = read(lesson, lesson.path)
+    places = [
+        (blank_in(work.function(koan)), koan.solution_text)
+        for koan in lesson.koans.values()
+    ]
+    lesson.path.write_text(edit.replaced(work.text, places), "utf-8")
