@@ -8,6 +8,7 @@ import shutil
 import sys
 import tomllib
 import zipfile
+from collections.abc import Mapping
 from contextlib import chdir
 from pathlib import Path
 
@@ -20,19 +21,30 @@ from sensei.course import Course, CourseError
 from sensei.grading.handout import handout as contents
 from sensei.grading.handout import toml
 from this_course import COURSE, LESSONS, ROOT
-from tiny import HERE, grade_both_sizes
+from tiny import HERE, TinyCourse, grade_both_sizes, squeezed
 from waiting import PATIENCE
 
 WORDS = "import sys; from sensei.cli import main; sys.exit(main(sys.argv[1:]))"
-PYTEST = ("-m", "pytest", "-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+TWO_CALLS = """
+from sensei.cli import main
+for words in ["--help"], ["grade", "x"]:
+    try:
+        main(words)
+    except SystemExit as end:
+        print(">>>", end.code, flush=True)
+"""
 ANSWER = "7919"  # of test_a_sum, as in test_no_spoilers
 
 
 class Handout:
-    """A handout in a folder, with nothing else of the project in reach."""
+    """A handout in a folder, with nothing else of the project in reach.
 
-    def __init__(self, root: Path) -> None:
+    What is run there is run by the engine here, but for what is said to be ``anew``.
+    """
+
+    def __init__(self, root: Path, pytester: pytest.Pytester | None = None) -> None:
         self.root = root
+        self.pytester = pytester
 
     @property
     def course(self) -> Course:
@@ -40,17 +52,20 @@ class Handout:
         assert course is not None
         return course
 
-    def run(self, *words: str, anew: bool = False) -> tuple[int, str]:
-        """``anew`` is with the engine that was given out; else with the one here."""
+    def python(self, *words: str, anew: bool = False) -> tuple[int, str]:
         env = {**os.environ, "PYTHONPATH": str(self.root), "COLUMNS": "80"}
         ran = forks.python(words, self.root, env, anew=anew)
-        return ran.returncode, " ".join(ran.stdout.split())
+        return ran.returncode, squeezed(ran.stdout)
+
+    def sensei(self, *words: str) -> tuple[int, str]:
+        return self.python("-c", WORDS, *words)
 
     def pytest(self, *options: str) -> str:
-        return self.run(*PYTEST, *options)[1]
-
-    def sensei(self, *words: str, anew: bool = False) -> tuple[int, str]:
-        return self.run("-c", WORDS, *words, anew=anew)
+        assert self.pytester
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.root)
+            patch.setenv("COLUMNS", "80")
+            return squeezed(TinyCourse(self.pytester, patch).run(*options).text)
 
     def fill(self, koan: str, text: str) -> None:
         """Put a text in the koan's blank, whatever stands there."""
@@ -60,17 +75,11 @@ class Handout:
         lesson.path.write_text(before + head + after.replace("__", text, 1), "utf-8")
 
 
-@pytest.fixture
-def give(tiny, monkeypatch, tmp_path_factory):
-    """Makes a handout of the tiny course, which has to lie beside nothing of it."""
-
-    def make(*options: str) -> Handout:
-        monkeypatch.chdir(tiny.root)
-        out = tmp_path_factory.mktemp("class") / "koans"
-        assert main(["handout", str(out), *options]) == 0
-        return Handout(out)
-
-    return make
+def write(folder: Path, files: Mapping[str, bytes]) -> Path:
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -79,18 +88,19 @@ def made(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("class")
     with chdir(HERE / "tiny_course"):
         assert main(["handout", str(folder / "koans")]) == 0
-        assert main(["handout", str(folder / "closed"), "--no-reveal"]) == 0
+    course = Course.load(HERE / "tiny_course")
+    write(folder / "closed", contents(course, course.lessons, reveal=False))
     return folder
 
 
 @pytest.fixture
-def handout(made, tmp_path) -> Handout:
-    return Handout(shutil.copytree(made / "koans", tmp_path / "koans"))
+def handout(made, pytester) -> Handout:
+    return Handout(shutil.copytree(made / "koans", pytester.path / "given"), pytester)
 
 
 @pytest.fixture
-def closed(made, tmp_path) -> Handout:
-    return Handout(shutil.copytree(made / "closed", tmp_path / "closed"))
+def closed(made, pytester) -> Handout:
+    return Handout(shutil.copytree(made / "closed", pytester.path / "closed"), pytester)
 
 
 # ------------------------------------------------------------------ what is in it
@@ -130,10 +140,9 @@ def test_a_look_into_the_files_gives_nothing_away(made):
 
 
 def test_nor_does_one_of_this_course(tmp_path):
-    files = contents(COURSE, LESSONS)
-    for name, data in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(data)
+    all_files = contents(COURSE, LESSONS)
+    files = {n: data for n, data in all_files.items() if not n.startswith("sensei/")}
+    write(tmp_path, files)
     texts = "\n".join(data.decode() for data in files.values())
     for lesson in LESSONS:
         for koan in lesson.koans.values():
@@ -155,19 +164,19 @@ def test_nor_does_one_of_this_course(tmp_path):
 def test_the_same_course_makes_the_same_zip(tiny, made, monkeypatch):
     """What stands in the koans of the instructor is no matter."""
     monkeypatch.chdir(tiny.root)
-    assert main(["handout", "one/koans.zip"]) == 0
     tiny.solve(*tiny.path)
     (tiny.main / "mine.py").write_text(ANSWER)  # no lesson imports it
-    assert main(["handout", "two/koans.zip"]) == 0
-    zips = [tiny.root / name / "koans.zip" for name in ("one", "two")]
-    assert zips[0].read_bytes() == zips[1].read_bytes()
-    with zipfile.ZipFile(zips[1]) as archive:
+    assert main(["handout", "out/koans.zip"]) == 0
+    with zipfile.ZipFile(tiny.root / "out/koans.zip") as archive:
         inside = {name: archive.read(name) for name in archive.namelist()}
+        assert archive.namelist() == sorted(inside)
+        assert len({member.date_time for member in archive.infolist()}) == 1
+        assert archive.infolist()[0].date_time < (2000,)  # it is no clock's
     fresh = [path for path in (made / "koans").rglob("*") if path.is_file()]
     assert inside == {p.relative_to(made).as_posix(): p.read_bytes() for p in fresh}
 
 
-def test_a_file_that_a_lesson_imports_comes_along(tiny, give):
+def test_a_file_that_a_lesson_imports_comes_along(tiny):
     for name in ("koans", "solutions"):
         path = tiny.root / name / "test_01_two_names.py"
         path.write_text(
@@ -175,12 +184,13 @@ def test_a_file_that_a_lesson_imports_comes_along(tiny, give):
         )
     (tiny.main / "a.py").write_text("from b import c\n")
     (tiny.main / "b.py").write_text("c = 1\n")
-    root = give().root
-    assert (root / "koans/a.py").exists() and (root / "koans/b.py").exists()
+    assert {"koans/a.py", "koans/b.py"} <= {*contents(tiny.course, tiny.course.lessons)}
 
 
-def test_a_part_of_the_course(give):
-    part = give("--lessons", "02")
+def test_a_part_of_the_course(pytester):
+    part = Handout(pytester.path / "class" / "koans", pytester)
+    with chdir(HERE / "tiny_course"):
+        assert main(["handout", str(part.root), "--lessons", "02"]) == 0
     assert [lesson.number for lesson in part.course.lessons] == ["02"]
     assert part.course.ending is None  # it speaks of what is further on
     assert [p.name for p in part.root.glob("koans/**/*.py")] == [
@@ -286,8 +296,8 @@ def solve(handout: Handout) -> None:
 def test_right_answers_pass_there(handout, closed):
     for each in (handout, closed):
         solve(each)
-        code, told = each.sensei("score", "--lessons", "all", "--json")
-        assert code == 0 and json.loads(told)["is_enough"]
+        told = each.pytest(*map(str, each.root.glob("koans/**/test_*.py")))
+        assert "13 passed, 2 skipped" in told and "8 of 8 koans solved" in told
 
 
 def test_code_is_told_a_solution_where_answers_may_be_revealed(handout, closed):
@@ -334,25 +344,24 @@ def test_watch_works_there(handout):
 
 
 def test_grading_is_not_there_and_the_rest_is_listed(handout):
-    code, told = handout.sensei("--help", anew=True)
-    assert code == 0 and "reset" in told and "score" in told
-    code, told = handout.sensei("grade", "x", anew=True)
-    assert (
-        code == 2 and "invalid choice: 'grade' (choose from" in told and "score" in told
-    )
+    code, told = handout.python("-c", TWO_CALLS, anew=True)
+    assert code == 0 and told.endswith(">>> 2"), told
+    listed, refused = told.split(">>>")[:2]
+    assert "reset" in listed and "score" in listed and "grade" not in listed
+    assert "invalid choice: 'grade' (choose from" in refused and "score" in refused
 
 
 def test_this_course_works_as_a_handout(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
-    options = ["--lessons", "01,10", "--no-reveal"]
+    options = ["--lessons", "01", "--no-reveal"]
     assert main(["handout", str(tmp_path / "out"), *options]) == 0
     handout = Handout(tmp_path / "out")
-    for lesson in handout.course.lessons:
-        solved = ROOT / "solutions" / lesson.part / f"{lesson.name}.py"
-        lesson.path.write_bytes(solved.read_bytes())
+    assert not handout.course.reveal
+    [lesson] = handout.course.lessons
+    solved = ROOT / "solutions" / f"{lesson.name}.py"
+    lesson.path.write_bytes(solved.read_bytes())
     code, told = handout.sensei("score", "--lessons", "all")
-    notes = [k.note for lesson in handout.course.lessons for k in lesson.koans.values()]
-    most = sum(note.points for note in notes)
+    most = sum(koan.note.points for koan in lesson.koans.values())
     assert code == 0 and f"all {most:g} of {most:g}" in told, told
 
 
