@@ -16,7 +16,7 @@ from sensei import points, score
 from sensei.cli import main
 from sensei.verdicts import Kind
 from this_course import ROOT
-from tiny import ALONE, NO_SLOW
+from tiny import NO_SLOW
 from waiting import PATIENCE
 
 
@@ -53,10 +53,8 @@ def test_untouched(tiny, run):
     assert text.count("<failure") == 11
 
 
-def test_solved_and_what_is_left_of_it_is_no_result(tiny, run):
-    tiny.solve(*tiny.path)
-    code, told = run("--junitxml", "out.xml")
-    assert (code, told.splitlines()[-1].split()) == (0, ["all", "8", "of", "8"])
+def test_what_an_earlier_run_left_is_no_result(tiny, run):
+    (tiny.root / "out.xml").write_bytes(case(told("passed")))
     (tiny.root / "conftest.py").write_text("import os\nos._exit(0)\n")
     assert run("--junitxml", "out.xml")[0] == 2
 
@@ -85,8 +83,10 @@ def test_points_may_be_fractions(tiny, run):
     for koan, number in zip(tiny.path, ["0.1", "0.1", "0.1", "2.5"], strict=False):
         worth(tiny, koan, number)
     tiny.solve(*tiny.path[:3])
-    code, told = run()
-    assert code == 1 and "all                0.3 of 6.8, 6.8 needed" in told
+    lessons = [lesson for lesson in tiny.course.lessons if not lesson.part]
+    results = {(lessons[0].name, koan): Kind.PASSED for koan in tiny.path[:3]}
+    total = score.table(score.score(lessons, results)).splitlines()[-1]
+    assert total == "all                0.3 of 6.8, 6.8 needed"
     code, told = run("--json", "--need", "0.3")
     told = json.loads(told)
     assert (code, told["is_enough"]) == (0, True)
@@ -123,10 +123,20 @@ def test_lessons_that_are_broken_or_gone_keep_their_points_in_the_maximum(tiny, 
     )
 
 
-def test_a_run_that_does_not_end_has_no_score(tiny, run):
-    (tiny.root / "conftest.py").write_text("print('lost', 1 / 0)\n")
+INTERRUPTED = """
+def pytest_runtest_teardown():
+    raise KeyboardInterrupt
+"""
+
+
+@pytest.mark.parametrize(
+    ("conftest", "why"),
+    [("print('lost', 1 / 0)\n", "1 / 0"), (INTERRUPTED, "KeyboardInterrupt")],
+)
+def test_a_run_that_does_not_end_has_no_score(tiny, run, conftest, why):
+    (tiny.root / "conftest.py").write_text(conftest)
     code, told = run()
-    assert code == 2 and "did not come to its end" in told and "1 / 0" in told
+    assert code == 2 and "did not come to its end" in told and why in told
 
 
 def case(inside: str = "", name: str = "test_x", lesson: str = "test_01") -> bytes:
@@ -215,60 +225,58 @@ def recipe(number: int) -> Any:
 
 @pytest.fixture
 def runner(tiny, tmp_path):
-    """Runs shell lines as CI does; ``pip`` installs nothing, for all is there."""
+    """Runs shell lines as CI does; ``pip`` installs nothing, for all is there.
+
+    ``sensei`` says what it is given to say, and notes in ``called`` what it is to do.
+    """
     if sys.platform == "win32":
         pytest.skip("the runners are on Linux")
-    places = {
-        "python": '[ "$1 $2" = "-m pip" ] || exec REAL "$@"',
-        "sensei": 'exec REAL -c "from sensei.cli import main; exit(main())" "$@"',
-    }
-    for name, text in places.items():
-        path = tmp_path / name
-        path.write_text(f"#!/bin/sh\n{text.replace('REAL', sys.executable)}\n")
-        path.chmod(0o755)
+    tiny.patch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
 
-    def run(script: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        path = f"{tmp_path}:{os.environ['PATH']}"
-        return subprocess.run(
+    def act(script: str, code: int, said: str, **environment: str) -> list[str]:
+        (tmp_path / "said").write_text(said, "utf-8")
+        sensei = f'echo "$@" >> called; cat {tmp_path}/said; exit {code}'
+        for name, text in ("python", '[ "$1 $2" = "-m pip" ]'), ("sensei", sensei):
+            (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+            (tmp_path / name).chmod(0o755)
+        ran = subprocess.run(
             ["bash", "-e", "-c", script],
             cwd=tiny.root,
-            env={**os.environ, "PATH": path, "PYTEST_ADDOPTS": ALONE, **environment},
+            env={**os.environ, **environment},
             capture_output=True,
             text=True,
             timeout=PATIENCE,
             check=False,
         )
+        assert ran.returncode == code, ran.stderr
+        return ran.stdout.splitlines()
 
-    return run
+    return act
 
 
-@pytest.mark.parametrize("koans", [8, 5])
-def test_github_actions(tiny, runner, tmp_path, koans):
+@pytest.mark.parametrize(("koans", "code"), [(8, 0), (5, 1), (0, 2)])
+def test_github_actions(tiny, run, runner, tmp_path, koans, code):
+    """Where the run breaks, its error is no part of the score."""
     tiny.solve(*tiny.path[:koans])
+    status, told = run() if koans else (2, "")
+    assert status == code
     steps = recipe(0)["jobs"]["koans"]["steps"]
     [script] = [step["run"] for step in steps if "run" in step]
-    ran = runner(script, GITHUB_STEP_SUMMARY=str(tmp_path / "summary"))
-    assert ran.returncode == (0 if koans == 8 else 1), ran.stderr
-    needed = "" if koans == 8 else ", 8 needed"
-    notice = f"::notice title=Points::all                {koans} of 8{needed}"
-    assert notice in ran.stdout.splitlines()
-    summary = (tmp_path / "summary").read_text().splitlines()
-    assert summary[0] == summary[-1] == "```" and len(summary) == 5
+    said = runner(script, code, told, GITHUB_STEP_SUMMARY=str(tmp_path / "summary"))
+    assert (tiny.root / "called").read_text() == "score\n"  # which was run here
+    total = {8: "all                8 of 8", 5: "all                5 of 8, 8 needed"}
+    assert said == [f"::notice title=Points::{total.get(koans, '')}"]
+    summary = (tmp_path / "summary").read_text("utf-8").splitlines()
+    assert summary == ["```", *told.splitlines(), "```"]
 
 
-def test_github_actions_where_the_run_breaks(tiny, runner, tmp_path):
-    (tiny.root / "conftest.py").write_text("import nothing\n")
-    steps = recipe(0)["jobs"]["koans"]["steps"]
-    ran = runner(steps[-1]["run"], GITHUB_STEP_SUMMARY=str(tmp_path / "summary"))
-    assert ran.returncode == 2 and "did not come to its end" in ran.stderr
-
-
-def test_gitlab(tiny, runner):
+def test_gitlab(tiny, run, runner):
     """Its last line says whether it is enough; the report is there all the same."""
     tiny.solve(*tiny.path[:5])
     job = recipe(1)["koans"]
-    ran = runner("\n".join(job["script"]))
-    assert ran.returncode == 1, ran.stderr
+    runner("\n".join(job["script"]), 1, "")
+    command, *options = (tiny.root / "called").read_text().split()
+    assert command == "score" and run(*options)[0] == 1
     report = tiny.root / job["artifacts"]["reports"]["junit"]
     assert report.read_text("utf-8").count("<testcase") == 11
 
