@@ -19,12 +19,9 @@ import forks
 from this_course import ROOT, copy_course, run_pytest
 from tiny import TinyCourse
 
-#: what is loaded, and the options with which it does most
+#: what is loaded, and the options with which it does most; all of these at once
 NEIGHBOURS = {
-    "pytest-sugar": ("pytest_sugar", "--force-sugar"),
-    "pytest-cov": ("pytest_cov.plugin", "--cov=koans --cov-report="),
     "pytest-timeout": ("pytest_timeout", "--timeout=30"),
-    "pytest-asyncio": ("pytest_asyncio.plugin", "--asyncio-mode=auto"),
     "pytest-rerunfailures": ("pytest_rerunfailures", "--reruns=2"),
     "pytest-instafail": ("pytest_instafail", "--instafail"),
     "pytest-html": ("pytest_html.plugin", "--html=report.html"),
@@ -33,10 +30,13 @@ NEIGHBOURS = {
     "teamcity-messages": ("teamcity.pytest_plugin", "--teamcity"),
     "anyio": ("anyio.pytest_plugin", ""),
     "hypothesis": ("_hypothesis_pytestplugin", ""),
+}
+ONE_BY_ONE = {
+    "pytest-sugar": ("pytest_sugar", "--force-sugar"),
+    "pytest-cov": ("pytest_cov.plugin", "--cov=koans --cov-report="),
+    "pytest-asyncio": ("pytest_asyncio.plugin", "--asyncio-mode=auto"),
     "pytest-xdist": ("xdist.plugin", "-n1"),
 }
-FIRST = "koans/test_01_piling_up.py"
-NEEDS = {"pytest-html": ["pytest_metadata.plugin"]}
 FAR_OFF = "[7, 7]"
 BOARDS: list[tuple[list[str], str]] = []
 FAULT = re.compile(
@@ -74,33 +74,42 @@ def alone(tiny):
     return BOARDS[0]
 
 
-@pytest.mark.parametrize("name", NEIGHBOURS)
+@pytest.mark.parametrize("name", ONE_BY_ONE)
 def test_beside_one_neighbour(tiny, alone, name):
-    module, options = NEIGHBOURS[name]
-    modules = [*NEEDS.get(name, []), module]
-    if missing := [module for module in modules if not is_here(module)]:
-        pytest.skip(f"{missing[0]} is not installed")
-    loads = [word for module in modules for word in ("-p", module)]
-    assert board(tiny, *loads, *options.split()) == alone
+    module, options = ONE_BY_ONE[name]
+    if not is_here(module):
+        pytest.skip(f"{module} is not installed")
+    assert board(tiny, "-p", module, *options.split()) == alone
 
 
 def test_beside_all_neighbours_that_are_here(tiny, alone):
     """As they come; pytest-randomly is one of them."""
     tiny.patch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
     here = [options for module, options in NEIGHBOURS.values() if is_here(module)]
-    away = ("-n1", "--force-sugar", "--asyncio-mode=auto", "--cov")  # not all at once
-    options = [o for o in here if not o.startswith(away)]
-    assert board(tiny, *" ".join(options).split()) == alone
+    assert board(tiny, *" ".join(here).split()) == alone
 
 
 def test_this_course_beside_all_of_them(tmp_path):
+    """As VS Code runs it: the path, and nothing else."""
     folder = copy_course(tmp_path / "course")
-    status, output = run_pytest(folder, "-v", "--maxfail=3", "--color=no")
+    options = "-v", "--maxfail=3", "--color=no", f"--rootdir={folder}"
+    status, output = run_pytest(folder, *options, *vs_code())
     assert status == 1
     ran = re.findall(r"^\S*(?:::| )(test_\w+)\S* .*F", output, re.MULTILINE)
-    koans = re.findall(r"^def (test_\w+)", (folder / FIRST).read_text("utf-8"), re.M)
+    texts = [path.read_text("utf-8") for path in sorted(folder.glob("koans/test_*.py"))]
+    koans = re.findall(r"^def (test_\w+)", "\n".join(texts), re.MULTILINE)
     assert ran[:3] == koans[:3], output
+    assert f"collected {len(koans)} items" in output
     assert "Warning" not in output
+
+
+def vs_code() -> list[str]:
+    """What VS Code calls pytest with, by the settings that come with the course."""
+    text = (ROOT / ".vscode" / "settings.json").read_text("utf-8")
+    settings = json.loads(re.sub(r"^\s*//.*$", "", text, flags=re.MULTILINE))
+    assert settings["python.testing.pytestEnabled"] is True
+    arguments: list[str] = settings["python.testing.pytestArgs"]
+    return arguments
 
 
 # ------------------------------------------------------------------- runners
@@ -139,7 +148,8 @@ def test_pycharm(tiny, koan, fill, says, answer):
     node = at(tiny, koan, fill)
     tiny.patch.setenv("TEAMCITY_VERSION", "LOCAL")
     tiny.patch.chdir(tiny.main)
-    ran = tiny.run_apart(node, "--no-header", "--no-summary", "-q")
+    plugin = "-p", "teamcity.pytest_plugin"
+    ran = tiny.run(*plugin, node, "--no-header", "--no-summary", "-q")
     ran.is_sound()
     [failed] = re.findall(r"##teamcity\[testFailed .*", ran.text)
     details = re.search(r"details='((?:[^'|]|\|.)*)'", failed)
@@ -200,20 +210,11 @@ def test_vs_code_runs_one_koan(tiny, editor, koan, fill, says, answer):
     assert ran.next == koan
 
 
-def test_vs_code_shows_the_path_and_nothing_else(tmp_path):
-    """With the settings that come with the course."""
-    text = (ROOT / ".vscode" / "settings.json").read_text("utf-8")
-    settings = json.loads(re.sub(r"^\s*//.*$", "", text, flags=re.MULTILINE))
-    assert settings["python.testing.pytestEnabled"] is True
-    folder = copy_course(tmp_path / "course")
-    arguments = settings["python.testing.pytestArgs"]
-    status, output = run_pytest(
-        folder, "--collect-only", "-q", f"--rootdir={folder}", *arguments
-    )
-    koans = re.findall(r"^(\S+)::test_", output, re.MULTILINE)
-    files = {path.relative_to(folder).as_posix() for path in folder.glob("koans/*.py")}
-    assert status == 0
-    assert set(koans) == {name for name in files if "/test_" in name}
+def test_vs_code_shows_the_path_and_nothing_else(tiny):
+    ran = tiny.run("--collect-only", "-q", f"--rootdir={tiny.root}", *vs_code())
+    files = dict.fromkeys(re.findall(r"^(\S+)::test_", ran.text, re.MULTILINE))
+    assert ran.ret == 0
+    assert [*files] == ["koans/test_01_two_names.py", "koans/test_02_changing_lists.py"]
 
 
 # ------------------------------------------------------- where pytest is called
