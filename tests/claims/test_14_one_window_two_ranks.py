@@ -13,7 +13,9 @@ from torch.nn.parallel import DistributedDataParallel
 
 from workers import exchanges, on_two_ranks
 
-every_shape = pytest.mark.parametrize("shape", ["two layers", "table", "double"])
+SHAPES = ["two layers", "table", "double"]
+every_shape = pytest.mark.parametrize("shape", SHAPES)
+FOUND = {}
 
 
 def made(shape):
@@ -54,9 +56,18 @@ def quiet_if(condition, model):
     return model.no_sync() if condition else nullcontext()
 
 
-def both(work):
-    """What a function of the rank gives back on both ranks."""
-    left, right = on_two_ranks(work, "cpu")
+def both(work, shape, *more):
+    """What a function of the shape, of more and of the rank gives back on both ranks.
+
+    A pair of processes goes through all shapes, whichever is asked for first.
+    """
+    key = work.__code__, more
+    if key not in FOUND:
+        ways = [(each, *more) for each in SHAPES]
+        FOUND[key] = on_two_ranks(
+            lambda rank: [work(*way, rank) for way in ways], "cpu"
+        )
+    left, right = (found[SHAPES.index(shape)] for found in FOUND[key])
     return torch.tensor(left), torch.tensor(right)
 
 
@@ -75,13 +86,13 @@ def on_the_cpu(device):
 def test_every_rank_has_the_mean_of_the_slates(shape, device):
     """After a backward() every rank has the mean of what the ranks worked out."""
 
-    def work(rank):
+    def work(shape, rank):
         model = DistributedDataParallel(made(shape)[0])
         x, y = rows_of(shape, rank, 0)
         nn.functional.mse_loss(model(x), y).backward()
         return slopes(model).tolist()
 
-    left, right = both(work)
+    left, right = both(work, shape)
     mean = alone(shape, [rows_of(shape, rank, 0) for rank in (0, 1)], 0.5)
     assert torch.equal(left, right)
     close(left, mean)
@@ -94,7 +105,7 @@ def test_one_exchange_takes_the_mean_of_whole_piles(shape, device):
     """In no_sync() each rank piles up by itself; the next backward() outside leaves
     the mean of the piles on both, by one exchange, however much has piled up."""
 
-    def work(rank):
+    def work(shape, rank):
         model = DistributedDataParallel(made(shape)[0])
         talks = exchanges(model)
         for i in range(3):
@@ -105,7 +116,7 @@ def test_one_exchange_takes_the_mean_of_whole_piles(shape, device):
                 before = slopes(model).tolist()
         return [before, slopes(model).tolist(), [float(len(talks))] * len(before)]
 
-    left, right = both(work)
+    left, right = both(work, shape)
     for rank, found in enumerate((left, right)):
         close(found[0], alone(shape, [rows_of(shape, rank, i) for i in (0, 1)]))
     batches = [rows_of(shape, rank, i) for rank in (0, 1) for i in range(3)]
@@ -122,7 +133,7 @@ def test_a_window_that_ends_in_no_sync_parts_the_ranks(shape, device, last_is_qu
     """A short window whose last micro-batch is in no_sync() leaves other weights on
     each rank, for good and without an error; else both have the same weights."""
 
-    def work(rank):
+    def work(shape, last_is_quiet, rank):
         inner, optimizer_class, options = made(shape)
         model = DistributedDataParallel(inner)
         optimizer = optimizer_class(model.parameters(), **options)
@@ -141,7 +152,7 @@ def test_a_window_that_ends_in_no_sync_parts_the_ranks(shape, device, last_is_qu
         weights.append(nn.utils.parameters_to_vector(inner.parameters()))
         return torch.stack(weights).tolist()
 
-    left, right = both(work)
+    left, right = both(work, shape, last_is_quiet)
     assert torch.equal(left[0], right[0])
     for later in (1, 2):
         assert torch.equal(left[later], right[later]) == (not last_is_quiet)
@@ -153,7 +164,7 @@ def test_a_forward_outside_arms_the_next_backward(shape, device):
     """Of two forwards and then two backwards, the first backward() is exchanged where
     a forward stood outside no_sync(), whichever it was, wherever the backwards are."""
 
-    def work(rank):
+    def work(shape, rank):
         counts = []
         for a, b, later, first in product([True, False], repeat=4):
             model = DistributedDataParallel(made(shape)[0])
@@ -167,7 +178,7 @@ def test_a_forward_outside_arms_the_next_backward(shape, device):
                 counts.append(float(len(talks)))
         return counts
 
-    left, right = both(work)
+    left, right = both(work, shape)
     armed = [not (a and b) for a, b, *_ in product([True, False], repeat=4)]
     assert left.tolist() == right.tolist()
     assert left.tolist() == [float(yes) for yes in armed for _ in range(2)]
@@ -178,7 +189,7 @@ def test_a_forward_outside_arms_the_next_backward(shape, device):
 def test_a_forward_without_gradients_arms_nothing(shape, device):
     """A forward under no_grad() gets no exchange ready, outside no_sync() either."""
 
-    def work(rank):
+    def work(shape, rank):
         model = DistributedDataParallel(made(shape)[0])
         talks = exchanges(model)
         x, y = rows_of(shape, rank, 0)
@@ -189,7 +200,7 @@ def test_a_forward_without_gradients_arms_nothing(shape, device):
         loss.backward()
         return [float(len(talks))]
 
-    left, _ = both(work)
+    left, _ = both(work, shape)
     assert left.tolist() == [0.0]
 
 
@@ -204,7 +215,7 @@ def test_fsdp2_goes_by_the_backward(shape, device):
     except ImportError:
         pytest.skip("this torch has no torch.distributed.fsdp.fully_shard")
 
-    def work(rank):
+    def work(shape, rank):
         found = []
         for forward, backward in ((False, True), (True, False)):
             model = made(shape)[0]
@@ -217,7 +228,7 @@ def test_fsdp2_goes_by_the_backward(shape, device):
             found.append(float(all(p.grad is not None for p in model.parameters())))
         return found
 
-    left, right = both(work)
+    left, right = both(work, shape)
     assert left.tolist() == right.tolist() == [1.0, 0.0]
 
 
@@ -227,7 +238,7 @@ def test_a_flag_that_comes_after_the_forward_comes_too_late(shape, device):
     """The flag that is set between forward and backward() holds for the next forward:
     the first micro-batch is exchanged instead of the last, and the ranks part."""
 
-    def work(rank):
+    def work(shape, rank):
         model = DistributedDataParallel(made(shape)[0])
         talks, when = exchanges(model), []
         for i in range(3):
@@ -239,7 +250,7 @@ def test_a_flag_that_comes_after_the_forward_comes_too_late(shape, device):
         row = slopes(model).tolist()
         return [row, (when + row)[: len(row)]]
 
-    left, right = both(work)
+    left, right = both(work, shape)
     assert left[1][:3].tolist() == right[1][:3].tolist() == [1.0, 1.0, 1.0]
     first = alone(shape, [rows_of(shape, rank, 0) for rank in (0, 1)], 0.5)
     for rank, found in enumerate((left, right)):
@@ -255,7 +266,7 @@ def test_counted_over_all_ranks_every_row_weighs_the_same(shape, device, rows):
     """Sums divided by the rows of all ranks, times the number of ranks, leave what one
     process leaves; without the factor half of it, and means of one's own another."""
 
-    def work(rank):
+    def work(shape, rows, rank):
         found = []
         for way in ("all, doubled", "all", "own"):
             model = DistributedDataParallel(made(shape)[0])
@@ -266,7 +277,7 @@ def test_counted_over_all_ranks_every_row_weighs_the_same(shape, device, rows):
             found.append(slopes(model).tolist())
         return found
 
-    left, right = both(work)
+    left, right = both(work, shape, rows)
     batches = [rows_of(shape, rank, 0, rows[rank]) for rank in (0, 1)]
     loss_fn = nn.MSELoss(reduction="sum")
     whole = alone(shape, batches, 1 / sum(rows), loss_fn)
