@@ -79,14 +79,6 @@ def test_a_lesson_further_on_runs_when_it_is_named(solved):
     assert "\n the path\n" not in output
 
 
-def test_a_worker_finds_the_same(solved):
-    """That two of them agree is said of the tiny course."""
-    both = f"koans/{LESSON}", f"solutions/{LESSON}"
-    code, output = run_pytest(solved, *both, "-n", "1")
-    assert code == 0, output
-    assert passed(output) == 2 * len(LESSONS[0].koans)
-
-
 def test_koan_by_koan_next_moves_on_to_the_ending(tmp_path):
     """With the verdicts that the soundness tests give each koan, filled or blank."""
     course = Course.load(copy_course(tmp_path / "path"))
