@@ -75,7 +75,7 @@ def found(tiny, lesson: str) -> list[str]:
 def test_a_sound_course_has_nothing_to_mend(author):
     for lesson in author.course.lessons:
         assert check_lesson(lesson).findings == ()
-    assert check_course(author.course) == []
+    assert check_course(author.course, []) == []
 
 
 # ----------------------------------------------------------------------- findings
@@ -461,7 +461,7 @@ def test_faults_of_the_course(author):
     (author.root / "free.toml").write_text(
         '[modules]\npytest = ["approx", "aprox", "para*"]\nnowhere = ["at_all"]\n'
     )
-    assert [str(finding) for finding in check_course(author.course)] == [
+    assert [str(finding) for finding in check_course(author.course, [])] == [
         "koans/test_04_stray.py: it has neither notes nor a solution",
         "koans/further_on/test_03_odd_lists.toml:7: [test_a_sum]: "
         "koans/test_01_two_names.py has a koan of this name, too",

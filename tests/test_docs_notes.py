@@ -44,8 +44,9 @@ def course(tmp_path):
 
 def test_its_examples_are_a_sound_lesson(course):
     [lesson] = course.lessons
-    assert list(map(str, check_lesson(lesson).findings)) == []
-    assert check_course(course) == []
+    checked = check_lesson(lesson)
+    assert list(map(str, checked.findings)) == []
+    assert check_course(course, [checked]) == []
     predictions = [koan.note.is_prediction for koan in lesson.koans.values()]
     assert predictions == [True, False]
 

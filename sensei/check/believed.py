@@ -6,15 +6,14 @@ A course without any has nothing to mend here.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from sensei import beliefs, comparing
 from sensei.beliefs import Belief, Believed, Sort
 from sensei.check.findings import Finding, in_solution
 from sensei.check.trials import Trials
-from sensei.course import Course, CourseError
+from sensei.course import Course
 from sensei.notes import NotesError
-from sensei.work import Work
 
 APART = 2  # beliefs that a prediction of numbers has different answers for
 
@@ -64,39 +63,26 @@ def _faults(
         yield f"{belief.see} is in no lesson up to {belief.lesson}"
 
 
-def told_somewhere(course: Course) -> Iterator[Finding]:
-    """Each belief has an answer of its own in some koan: it can be told apart."""
+def told_somewhere(course: Course, apart: Collection[str]) -> Iterator[Finding]:
+    """Each belief is told apart: in some koan it has an answer of its own."""
     if any(listed(course)):
         return
-    own: set[str] = set()
-    for trials in _predictions(course):
-        for names in _by_answer(trials).values():
-            own |= names if len(names) == 1 else set()
     where = f"{course.misconceptions.replace('.', '/')}.py"
     for belief in course.beliefs:
-        if belief.sort is not Sort.READING and belief.name not in own:
+        if belief.sort is not Sort.READING and belief.name not in apart:
             said = "no koan has an answer of its own for it"
             yield Finding(where, 0, "", belief.name, said)
 
 
-def _predictions(course: Course) -> Iterator[Trials]:
-    """The predictions that can be tried here."""
-    for lesson in course.lessons:
-        try:
-            if lesson.pristine is None:
-                continue
-            solved = Work(lesson, lesson.pristine.solution.encode())
-            koans = [koan for koan in lesson.koans.values() if koan.note.is_prediction]
-            tried = [Trials(koan, solved) for koan in koans]
-        except (CourseError, NotesError):  # a finding of that lesson
-            continue
-        yield from (trials for trials in tried if _is_sound(trials))
-
-
-def _is_sound(trials: Trials) -> bool:
-    if trials.is_skipped:
-        return False
-    return all(not verdict.kind.stops for verdict, _ in trials.of_solution)
+def told_apart(koan: Trials) -> set[str]:
+    """The names of the beliefs that have an answer of their own in a koan."""
+    is_asked = koan.koan.lesson.course.misconceptions and not koan.is_code
+    if not is_asked or koan.is_skipped:
+        return set()
+    if any(verdict.kind.stops for verdict, _ in koan.of_solution):
+        return set()
+    answers = _by_answer(koan).values()
+    return {name for names in answers if len(names) == 1 for name in names}
 
 
 def apart(koan: Trials) -> Iterator[Finding]:

@@ -44,7 +44,7 @@ def _run(course: Course, options: argparse.Namespace) -> int:
         _print(results[-1].findings)
     found = [finding for result in results for finding in result.findings]
     if target is None:
-        of_course = check_course(course)
+        of_course = check_course(course, results)
         _print(of_course)
         found += of_course
     _print_skipped(results)

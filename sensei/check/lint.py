@@ -60,17 +60,21 @@ TRIED: tuple[Check, ...] = (
 class Checked:
     """What became of a lesson: what is to be mended, and what can't be run here.
 
-    ``skipped`` has a reason for each koan of which only the text was looked at.
+    ``skipped`` has a reason for each koan of which only the text was looked at,
+    ``apart`` the names of the beliefs that its koans tell from all others.
     """
 
     findings: tuple[Finding, ...] = ()
     skipped: Mapping[str, str] = field(default_factory=dict)
+    apart: frozenset[str] = frozenset()
 
 
-def check_course(course: Course) -> list[Finding]:
-    """What is to be mended of the course as a whole."""
+def check_course(course: Course, lessons: Iterable[Checked]) -> list[Finding]:
+    """What is to be mended of the course as a whole, all its lessons being checked."""
+    apart = {name for lesson in lessons for name in lesson.apart}
     with _quiet():
-        return [found for check in courses.CHECKS for found in check(course)]
+        found = [found for check in courses.CHECKS for found in check(course)]
+        return [*found, *believed.told_somewhere(course, apart)]
 
 
 def check_lesson(lesson: Lesson, only: Collection[str] = ()) -> Checked:
@@ -80,12 +84,14 @@ def check_lesson(lesson: Lesson, only: Collection[str] = ()) -> Checked:
             return Checked(tuple(fatal))
         found = [] if only else [f for check in lessons.CHECKS for f in check(lesson)]
         skipped: dict[str, str] = {}
+        apart: set[str] = set()
         for name, trials in _trials(lesson, found):
             if not only or name in only:
                 found += _of_koan(trials)
+                apart |= believed.told_apart(trials)
                 if trials.is_skipped:
                     skipped[name] = trials.is_skipped
-        return Checked(tuple(found), skipped)
+        return Checked(tuple(found), skipped, frozenset(apart))
 
 
 def _trials(lesson: Lesson, found: list[Finding]) -> Iterator[tuple[str, Trials]]:

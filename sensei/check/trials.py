@@ -141,8 +141,9 @@ class Trials:
     @cached_property
     def _examples(self) -> Mapping[str, int]:
         """Which mistakes are examples of what code does, by their code."""
-        fills = {n: m.fill for n, m in enumerate(self.note.mistakes) if not m.spelled}
-        known = {plain(fill): number for number, fill in fills.items()}
+        fills = [mistake.fill for mistake in self.note.mistakes]
+        examples = ((n, fill) for n, fill in enumerate(fills) if "..." not in fill)
+        known = {plain(fill): number for number, fill in examples}
         known.pop(plain(self.solution), None)  # a fault, and no example
         return known
 
