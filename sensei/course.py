@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from sensei.beliefs import Belief
 
 PATHS = ("koans", "notes", "solutions", "free", "roles", "ending")
-MODULES = ("story", "state", "misconceptions")
+#: the settings that name a module, and what the engine asks of it
+MODULES = {"story": "watch", "state": "kept", "misconceptions": "BELIEFS"}
 KNOWN = {*PATHS, *MODULES, "seconds", "preload", "arguments", "reveal"}
 
 
@@ -207,24 +208,43 @@ class Course:
         """Puts global state back when it is left; as the course's ``state`` does."""
         if not self.state:
             return nullcontext()
-        kept: Callable[[], AbstractContextManager[None]] = self._module(self.state).kept
+        kept: Callable[[], AbstractContextManager[None]] = self._brought("state")
         return kept()
 
     def watch(self, path: str, events: list[Event]) -> AbstractContextManager[None]:
         """Appends what changes in frames of a file, as the course's ``story`` tells."""
         watch: Callable[[str, list[Event]], AbstractContextManager[None]]
-        watch = self._module(self.story).watch
+        watch = self._brought("story")
         return watch(path, events)
 
     @cached_property
     def beliefs(self) -> tuple[Belief, ...]:
-        """The misconceptions that the course knows."""
+        """The misconceptions that the course knows; raises CourseError."""
         if not self.misconceptions:
             return ()
-        return tuple(self._module(self.misconceptions).BELIEFS)
+        known = self._brought("misconceptions")
+        if not isinstance(known, list | tuple):
+            raise _fault(f"misconceptions: {self.misconceptions}.BELIEFS: a list")
+        return tuple(known)
+
+    def need_modules(self) -> None:
+        """Raise CourseError where what the course brings can't be used."""
+        for setting in MODULES:
+            if getattr(self, setting):
+                self._brought(setting)
+        _ = self.beliefs
 
     def _file(self, module: str) -> Path:
         return self.root / f"{module.replace('.', '/')}.py"
+
+    def _brought(self, setting: str) -> Any:
+        """What the engine asks of a module of the course; raises CourseError."""
+        module: str = getattr(self, setting)
+        try:
+            return getattr(self._module(module), MODULES[setting])
+        except Exception as error:  # whatever an import may raise
+            said = f"{type(error).__name__}: {error}"
+            raise _fault(f"{setting}: {module} can't be used ({said})") from error
 
     def _module(self, name: str) -> ModuleType:
         """A module of the course, by its file: no package can stand in its way."""
@@ -235,7 +255,11 @@ class Course:
             assert spec is not None and spec.loader is not None
             known = importlib.util.module_from_spec(spec)
             sys.modules[f"sensei:{path}"] = known
-            spec.loader.exec_module(known)
+            try:
+                spec.loader.exec_module(known)
+            except BaseException:
+                del sys.modules[f"sensei:{path}"]
+                raise
         return known
 
 

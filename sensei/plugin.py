@@ -271,6 +271,8 @@ def _decide(
         verdict = explained(outcome, verdict, reveal)
     except NotesError as fault:
         return Verdict(Kind.ERROR, f"The notes of this koan: {fault}", 1), None
+    except CourseError as fault:
+        return Verdict(Kind.ERROR, f"This can't be judged: {fault}", 1), None
     raised = outcome.raised.error if outcome.raised else None
     if verdict.kind is not Kind.ERROR or attempt.koan.note.is_prediction:
         return verdict, None

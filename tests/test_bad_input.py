@@ -9,6 +9,7 @@ from textwrap import indent
 import pytest
 
 from sensei.attempt import Attempt
+from sensei.cli import main
 from sensei.notes import NotesError
 from sensei.verdicts import Kind, Verdict
 from sensei.work import Work
@@ -645,3 +646,45 @@ def test_ctrl_c_interrupts_the_run(tiny):
     assert ran.ret == pytest.ExitCode.INTERRUPTED
     assert "KeyboardInterrupt" in ran.text and SECOND in ran.text
     ran.says("7 of 8 koans solved")
+
+
+# ------------------------------------------------------------ what the course brings
+
+BROKEN = {
+    "raises": ("import nosuch", "(ModuleNotFoundError: No module named 'nosuch')"),
+    "is no code": ("def (", "(SyntaxError: "),
+    "lacks it": ("", "(AttributeError: "),
+}
+
+
+@pytest.mark.parametrize(("text", "says"), BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize("setting", ["state", "story", "misconceptions"])
+def test_a_module_of_the_course_that_cannot_be_used(
+    tiny, setting, text, says, monkeypatch, capsys
+):
+    """Each time it is asked for, and not only the first."""
+    settings = (tiny.root / "pyproject.toml").read_text("utf-8")
+    named = settings.replace('story = "teller"', f'{setting} = "broken"')
+    (tiny.root / "pyproject.toml").write_text(named, "utf-8")
+    (tiny.root / "broken.py").write_text(text)
+    guesses = ["test_a_sum", "test_a_tenth_three_times"]
+    for koan in guesses:
+        tiny.fill(koan, "1234")
+    ran = tiny.run("--reveal", "--maxfail=0", "--junitxml=junit.xml")
+    assert ran.is_red and ran.next == "test_a_sum"
+    ran.is_sound()
+    ran.says("error ", f"{setting}: broken can't be used {says}")
+    told = {name.partition("[")[0]: verdict for name, verdict in tiny.told().items()}
+    assert all(says in told[koan].sentence for koan in guesses)
+    monkeypatch.chdir(tiny.root)
+    assert main(["check"]) == 2
+    assert f"{setting}: broken can't be used {says}" in capsys.readouterr().err
+
+
+def test_misconceptions_that_are_no_list(tiny, monkeypatch, capsys):
+    with (tiny.root / "pyproject.toml").open("a") as settings:
+        settings.write('misconceptions = "broken"\n')
+    (tiny.root / "broken.py").write_text("BELIEFS = 7")
+    monkeypatch.chdir(tiny.root)
+    assert main(["check"]) == 2
+    assert "misconceptions: broken.BELIEFS: a list" in capsys.readouterr().err

@@ -32,6 +32,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _run(course: Course, options: argparse.Namespace) -> int:
     course.need_solutions()
+    course.need_modules()
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # what koans compute is small
     course.find_helpers()
     target = reset.find(course, options.name) if options.name else None
