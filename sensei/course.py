@@ -29,7 +29,11 @@ if TYPE_CHECKING:
 
 PATHS = ("koans", "notes", "solutions", "free", "roles", "ending")
 #: the settings that name a module, and what the engine asks of it
-MODULES = {"story": "watch", "state": "kept", "misconceptions": "BELIEFS"}
+MODULES: dict[str, tuple[str, Any]] = {
+    "story": ("watch", Callable),
+    "state": ("kept", Callable),
+    "misconceptions": ("BELIEFS", list | tuple),
+}
 KNOWN = {*PATHS, *MODULES, "seconds", "preload", "arguments", "reveal"}
 
 
@@ -222,17 +226,13 @@ class Course:
         """The misconceptions that the course knows; raises CourseError."""
         if not self.misconceptions:
             return ()
-        known = self._brought("misconceptions")
-        if not isinstance(known, list | tuple):
-            raise _fault(f"misconceptions: {self.misconceptions}.BELIEFS: a list")
-        return tuple(known)
+        return tuple(self._brought("misconceptions"))
 
     def need_modules(self) -> None:
         """Raise CourseError where what the course brings can't be used."""
         for setting in MODULES:
             if getattr(self, setting):
                 self._brought(setting)
-        _ = self.beliefs
 
     def _file(self, module: str) -> Path:
         return self.root / f"{module.replace('.', '/')}.py"
@@ -240,8 +240,12 @@ class Course:
     def _brought(self, setting: str) -> Any:
         """What the engine asks of a module of the course; raises CourseError."""
         module: str = getattr(self, setting)
+        name, kind = MODULES[setting]
         try:
-            return getattr(self._module(module), MODULES[setting])
+            found = getattr(self._module(module), name)
+            if not isinstance(found, kind):
+                raise TypeError(f"its {name} is {found!r}")
+            return found
         except Exception as error:  # whatever an import may raise
             said = f"{type(error).__name__}: {error}"
             raise _fault(f"{setting}: {module} can't be used ({said})") from error

@@ -37,7 +37,7 @@ ROOMS = {
 }
 ROOM_OF = {word: room for room, words in ROOMS.items() for word in words}
 QUICK = ("unit", "plugin")
-#: these come first, or all else would be done and wait for them
+#: these come first: at the end all others would wait for them
 LONGEST = ["test_course.py", "test_watch.py"]
 HANG = 3 * PATIENCE  # seconds
 STDERR = pytest.StashKey[int]()

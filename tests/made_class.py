@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from sensei.grading import gradebook
+from sensei.grading import gradebook, overrides
 from sensei.grading.assignment import Assignment
 from sensei.grading.book import Book, Entry
 from sensei.grading.gradebook import Answers, Gradebook
 from sensei.grading.handins import HandIn, Id, Platform, Returned
+from sensei.grading.overrides import Override
 from sensei.lesson import Koan
 from sensei.notes import Note
 from sensei.verdicts import Kind, Verdict
@@ -139,8 +140,18 @@ class Made:
         self.learners.append((match, Answers(numbers, absent=absent, **more)))
         return match
 
-    def gradebook(self, **options: Any) -> Gradebook:
-        return gradebook.make(self.assignment, self.book, self.learners, **options)
+    def gradebook(
+        self,
+        exclude: Iterable[str] = (),
+        given: Iterable[Override] = (),
+        **options: Any,
+    ) -> Gradebook:
+        """With what is decided by hand as ``sensei grade`` takes it."""
+        koans, matches = self.assignment.koans, [match for match, _ in self.learners]
+        excluded = {overrides.koan_of(koans, name) for name in exclude}
+        by_hand = overrides.by_learner(given, matches, koans, excluded)
+        decided = {"excluded": excluded, "by_hand": by_hand, **options}
+        return gradebook.make(self.assignment, self.book, self.learners, **decided)
 
 
 NAMES = [

@@ -654,6 +654,7 @@ BROKEN = {
     "raises": ("import nosuch", "(ModuleNotFoundError: No module named 'nosuch')"),
     "is no code": ("def (", "(SyntaxError: "),
     "lacks it": ("", "(AttributeError: "),
+    "has another": ("BELIEFS = kept = watch = 7", "(TypeError: its "),
 }
 
 
@@ -679,12 +680,3 @@ def test_a_module_of_the_course_that_cannot_be_used(
     monkeypatch.chdir(tiny.root)
     assert main(["check"]) == 2
     assert f"{setting}: broken can't be used {says}" in capsys.readouterr().err
-
-
-def test_misconceptions_that_are_no_list(tiny, monkeypatch, capsys):
-    with (tiny.root / "pyproject.toml").open("a") as settings:
-        settings.write('misconceptions = "broken"\n')
-    (tiny.root / "broken.py").write_text("BELIEFS = 7")
-    monkeypatch.chdir(tiny.root)
-    assert main(["check"]) == 2
-    assert "misconceptions: broken.BELIEFS: a list" in capsys.readouterr().err

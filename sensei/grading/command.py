@@ -36,12 +36,13 @@ from sensei.grading.matching import Matched
 from sensei.grading.out import gradescope
 from sensei.grading.out.files import written
 from sensei.grading.out.marks_back import Asked, grades_csv, marks_back
-from sensei.grading.overrides import Override
+from sensei.grading.overrides import ByHand
 from sensei.grading.roster import Roster
 from sensei.grading.shown import clean, shortened
 from sensei.grading.tables import some
 from sensei.grading.trees import Unusable
 from sensei.grading.workers import GraderError
+from sensei.lesson import Koan
 from sensei.verdicts import Kind
 
 DONE, INCOMPLETE = 0, 1
@@ -102,8 +103,7 @@ def _run(course: Course, options: argparse.Namespace) -> int:
     if not 0 < options.timeout <= 3600 or not 1 <= options.jobs <= 256:
         raise Usage("--timeout: above 0, at most 3600; --jobs: 1 to 256")
     given = assignment.read(course, assignment.select(course, options.lessons))
-    for name in options.exclude:
-        overrides.koan_of(given.koans, name)
+    excluded = {overrides.koan_of(given.koans, name) for name in options.exclude}
     people = _roster(options)
     if options.numbers is not None:
         if people is None:
@@ -114,9 +114,8 @@ def _run(course: Course, options: argparse.Namespace) -> int:
     except Unusable as error:
         raise Usage(clean(str(error))) from None
     with _out(options.out, options.submissions):
-        by_hand = overrides.read(options.out / BY_HAND)
         try:
-            return _grade(options, given, hand_ins, people, by_hand)
+            return _grade(options, given, hand_ins, people, excluded)
         except GraderError as error:
             print(f"sensei: stopped: {clean(str(error))}", file=sys.stderr)
         except OSError as error:
@@ -189,16 +188,17 @@ def _grade(
     given: Assignment,
     hand_ins: list[HandIn],
     people: Roster | None,
-    by_hand: list[Override],
+    excluded: set[Koan],
 ) -> int:
     started = time.monotonic()
     answered = needs.read(options.out / NEEDS)
+    points_given = overrides.read(options.out / BY_HAND)
     with _Bars() as bars:
         finder = Finder(given.lessons)
         matched = matching.match(hand_ins, people, answered, finder.find)
-        # Asked now, and not after all is graded.
-        excluded = {overrides.koan_of(given.koans, name) for name in options.exclude}
-        overrides.by_learner(by_hand, matched.matches, given.koans, excluded)
+        by_hand = overrides.by_learner(
+            points_given, matched.matches, given.koans, excluded
+        )
         how = Options(options.jobs, options.timeout)
         with closing(Grader(given, how, bars)) as grader:
             submissions = map(
@@ -212,7 +212,7 @@ def _grade(
                 pairs = zip(answers, ids, strict=True)
                 answers = [others.remarked(one, mine) for one, mine in pairs]
             keyed = dict(zip((one.key for one in hand_ins), answers, strict=True))
-            book = _gradebook(options, grader, keyed, matched, by_hand)
+            book = _gradebook(grader, keyed, matched, excluded, by_hand)
         bars.begin("writing", len(book.records))
         told, left_out = _write(options, grader, book, matched, people, bars)
     print("\n".join([*_summary(book, grader, time.monotonic() - started), *told]))
@@ -228,22 +228,19 @@ def _learners(matched: Matched, hand_in: HandIn) -> list[str]:
 
 
 def _gradebook(
-    options: argparse.Namespace,
     grader: Grader,
     answers: Mapping[str, Answers],
     matched: Matched,
-    by_hand: list[Override],
+    excluded: set[Koan],
+    by_hand: ByHand,
 ) -> Gradebook:
     nothing = grader.take(in_memory({}))
     learners = [
         (match, answers[match.hand_in.key] if match.hand_in else nothing)
         for match in matched.matches
     ]
-    koans = grader.skipped, options.exclude
-    beliefs = grader.beliefs
-    return gradebook.make(
-        grader.assignment, grader.book, learners, *koans, by_hand, beliefs
-    )
+    decided = grader.skipped, excluded, by_hand, grader.beliefs
+    return gradebook.make(grader.assignment, grader.book, learners, *decided)
 
 
 def _write(

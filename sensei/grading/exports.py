@@ -13,15 +13,15 @@ from pathlib import Path
 
 from sensei.grading import archives, trees
 from sensei.grading.handins import HandIn
-from sensei.grading.platforms import (
-    Reader,
+from sensei.grading.platforms import Reader, of_folders, reader_of
+from sensei.grading.trees import (
+    OTHER_ARCHIVES,
+    Node,
+    Unusable,
     by_stem,
     children,
-    of_folders,
-    reader_of,
     visible,
 )
-from sensei.grading.trees import OTHER_ARCHIVES, Node, Unusable
 
 # What lies in a learner's folder, and what other folders with lessons may lie there.
 ONE_LEARNERS = frozenset(["koans", "pyproject.toml", ".git"])

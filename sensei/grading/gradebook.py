@@ -17,11 +17,11 @@ from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from sensei import points
-from sensei.grading import figures, overrides
+from sensei.grading import figures
 from sensei.grading.assignment import Assignment
 from sensei.grading.book import Book, Entry
 from sensei.grading.figures import Held, Similar, Statistics, similar, statistics_of
-from sensei.grading.overrides import Override
+from sensei.grading.overrides import ByHand, Override
 from sensei.grading.shown import clean, shortened
 from sensei.lesson import Koan, Lesson
 from sensei.verdicts import Kind
@@ -330,22 +330,19 @@ def make(
     book: Book,
     learners: Sequence[tuple[Match, Answers]],
     skipped: Collection[int] = (),
-    exclude: Collection[str] = (),
-    given: Iterable[Override] = (),
+    excluded: Collection[Koan] = (),
+    by_hand: ByHand | None = None,
     beliefs: Mapping[str, str] | None = None,
 ) -> Gradebook:
     """The gradebook of a class: learners, and what was taken from their hand-ins.
 
-    ``skipped`` are the koans that can't be run here, by their places; ``exclude``
-    names koans that count for nobody; ``given`` are the overrides, ``beliefs`` those
-    that were told. Raises OverrideError.
+    ``skipped`` are the koans that can't be run here, by their places; those that are
+    ``excluded`` count for nobody; ``beliefs`` are those that were told.
     """
-    koans, matches = assignment.koans, [match for match, _ in learners]
-    excluded = {overrides.koan_of(koans, name) for name in exclude}
-    by_hand = overrides.by_learner(given, matches, koans, excluded)
+    koans = assignment.koans
 
     def cells(match: Match, answers: Answers) -> Iterator[Cell]:
-        mine = by_hand.get(match, {})
+        mine = (by_hand or {}).get(match, {})
         for place, number in enumerate(answers.numbers):
             koan, entry = koans[place], book.entries[number]
             kind = Kind.SKIPPED if place in skipped else entry.kind
@@ -354,7 +351,7 @@ def make(
                 asked = koan_of(assignment, entry)
                 yield Cell(koan, number, entry, kind, changed, mine.get(koan), asked)
 
-    pairs = zip(learners, file_ids(match.id for match in matches), strict=True)
+    pairs = zip(learners, file_ids(match.id for match, _ in learners), strict=True)
     records = [
         Record(match, answers, tuple(cells(match, answers)), file_id)
         for (match, answers), file_id in pairs

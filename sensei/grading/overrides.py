@@ -1,7 +1,7 @@
 """What an instructor decides by hand: points in ``overrides.csv``, koans to exclude.
 
-``command`` reads the file, ``gradebook`` applies both; the sheet and the feedback show
-them.
+``command`` looks at both before anything is judged, ``gradebook`` applies them; the
+sheet and the feedback show them.
 """
 
 from __future__ import annotations
@@ -107,13 +107,15 @@ def _override(place: str, cells: Mapping[str, str]) -> Override:
 
 # ------------------------------------------------------------------------- applied
 
+ByHand = Mapping["Match", Mapping[Koan, Override]]
+
 
 def by_learner(
     overrides: Iterable[Override],
     matches: Sequence[Match],
     koans: Sequence[Koan],
     excluded: Collection[Koan],
-) -> dict[Match, dict[Koan, Override]]:
+) -> ByHand:
     """The overrides of each learner, by koan; raises OverrideError."""
     given: dict[Match, dict[Koan, Override]] = defaultdict(dict)
     for override in overrides:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sensei.grading.handins import TYPED, HandIn, Id, Platform, Returned
-from sensei.grading.trees import Node, Unusable, is_hidden
+from sensei.grading.trees import Node, Unusable, by_stem, children, visible
 
 MOODLE = re.compile(
     r"(?P<name>.*?)(?:_(?P<number>\d+))?_assignsubmission_(?P<kind>file|onlinetext)"
@@ -48,27 +48,6 @@ def reader_of(nodes: Iterable[Node]) -> Reader | None:
     if any(map(BLACKBOARD.fullmatch, names)):
         return _of_blackboard
     return _of_canvas if _is_canvas(nodes) else None
-
-
-def visible(nodes: Iterable[Node]) -> list[Node]:
-    """Without what nobody handed in on purpose."""
-    return [node for node in nodes if not is_hidden(node.name)]
-
-
-def by_stem(nodes: Iterable[Node]) -> dict[str, list[Node]]:
-    """A zip and the folder that somebody opened it into belong together."""
-    holders: dict[str, list[Node]] = {}
-    for node in nodes:
-        holders.setdefault(node.stem, []).append(node)
-    return holders
-
-
-def children(node: Node) -> list[Node]:
-    """What is inside a folder or archive; nothing, where it can't be read."""
-    try:
-        return node.inside() if node.inside is not None else []
-    except Unusable:
-        return []
 
 
 # ---------------------------------------------- plain folders, archives and files

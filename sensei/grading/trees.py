@@ -1,4 +1,4 @@
-"""Files in folders in archives, as one tree; which of them anybody looks at.
+"""Files, folders and archives as one tree; which of them anybody looks at.
 
 ``archives`` makes such trees, of what lies on a disk. ``exports`` looks for hand-ins in
 one, ``lessons`` for files.
@@ -63,6 +63,27 @@ class Node:
         return self.name[: len(self.name) - len(end)] or self.name
 
 
+def visible(nodes: Iterable[Node]) -> list[Node]:
+    """Without what nobody handed in on purpose."""
+    return [node for node in nodes if not is_hidden(node.name)]
+
+
+def by_stem(nodes: Iterable[Node]) -> dict[str, list[Node]]:
+    """A zip and the folder that somebody opened it into belong together."""
+    holders: dict[str, list[Node]] = {}
+    for node in nodes:
+        holders.setdefault(node.stem, []).append(node)
+    return holders
+
+
+def children(node: Node) -> list[Node]:
+    """What is inside a folder or archive; nothing, where it can't be read."""
+    try:
+        return node.inside() if node.inside is not None else []
+    except Unusable:
+        return []
+
+
 def files(nodes: Iterable[Node]) -> Iterator[tuple[str, Node]]:
     """Every file that a learner may have made, with its path; archives are entered.
 
@@ -75,7 +96,7 @@ def files(nodes: Iterable[Node]) -> Iterator[tuple[str, Node]]:
 def _files(
     nodes: Iterable[Node], where: str, left: dict[str, int]
 ) -> Iterator[tuple[str, Node]]:
-    for node in searched(nodes):
+    for node in _searched(nodes):
         path = where + node.name
         if node.inside is None:
             left["files"] -= 1
@@ -102,7 +123,7 @@ def _refused(node: Node, reason: str) -> Node:
     return Node(node.name, refusal=reason)
 
 
-def searched(nodes: Iterable[Node]) -> list[Node]:
+def _searched(nodes: Iterable[Node]) -> list[Node]:
     """Without what is hidden, and without a virtual environment's own folders."""
     nodes = list(nodes)
     is_environment = any(node.name in ENVIRONMENT for node in nodes)

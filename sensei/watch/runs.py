@@ -22,7 +22,7 @@ import pytest
 from pytest import Config, Session, TestReport
 
 from sensei import processes
-from sensei.course import Course
+from sensei.course import Course, CourseError
 from sensei.verdicts import Kind, Verdict, merged
 from sensei.watch import changes
 
@@ -65,7 +65,7 @@ def warm_up(course: Course) -> list[str]:
         alone += ["--noconftest", "--import-mode=importlib", "-o", "minversion=1"]
         pytest.main([__file__, *QUIET, *alone])  # its plugins
     _ = course.free, course.roles
-    with contextlib.suppress(Exception):  # a run says so, too
+    with contextlib.suppress(CourseError):  # a run says so, too
         _ = course.beliefs
     for work in changes.works(course).values():
         for koan in work.lesson.koans.values():
